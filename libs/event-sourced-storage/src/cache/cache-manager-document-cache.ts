@@ -1,0 +1,127 @@
+import type { CacheBackend } from '../options/storage-options.js';
+import { type CachedDocument, DocumentCache } from '../read/document-cache.js';
+import type { CacheEntry, EntryForm } from './cache-entry.js';
+import { EncodedEntries, type ImageCodec } from './encoded-entries.js';
+import { LatestWishes, type Wish } from './latest-wishes.js';
+import { LimitedWarnings } from './limited-warnings.js';
+import { sharedEntries } from './shared-entries.js';
+import { within } from './within.js';
+
+export interface CacheManagerDocumentCacheOptions {
+  /** A cache-manager cache, or anything with its `get`, `set` and `del`. */
+  readonly backend: CacheBackend;
+  /** Tells the entries of this feature from all others in the backend: the collection, behind the database where several share the backend. */
+  readonly collection: string;
+  /** The field that holds the document's version. */
+  readonly versionField: string;
+  /** How long an entry answers, in ms. `0` until the backend evicts it. */
+  readonly ttlMs: number;
+  /** How long an answer of the backend is waited for, in ms. `0` for ever, without a timer. */
+  readonly timeoutMs: number;
+  /** How entries are encoded. Left out: they are kept by reference, which only `createDefaultCache()` is made for. */
+  readonly codec?: ImageCodec | undefined;
+  /** Receives one line about a failing backend, at most every 10 seconds. */
+  readonly onWarning: (message: string) => void;
+  /** The clock, in ms since 1970. @default Date.now */
+  readonly now?: () => number;
+}
+
+/**
+ * Keeps documents in a cache-manager cache, which may fail, hang, forget or give back anything: an entry counts only when it is an intact
+ * entry of the document that was asked for.
+ *
+ * Within one process an older version never replaces a newer one. Between processes get and set can cross: the older entry then stays
+ * until the next put, drop or its TTL, which costs a retry of a write and never its truth.
+ */
+export class CacheManagerDocumentCache extends DocumentCache {
+  private readonly backend: CacheBackend;
+  private readonly prefix: string;
+  private readonly ttlMs: number;
+  private readonly timeoutMs: number;
+  private readonly form: EntryForm;
+  private readonly now: () => number;
+  private readonly warnings: LimitedWarnings;
+  private readonly wishes: LatestWishes<CacheEntry>;
+
+  constructor({ backend, collection, versionField, ttlMs, timeoutMs, codec, onWarning, now = Date.now }: CacheManagerDocumentCacheOptions) {
+    super();
+    this.backend = backend;
+    this.prefix = `ess:${encodeURIComponent(collection)}:`; // escapes the colon, so that no id can look like the end of another collection
+    this.ttlMs = ttlMs;
+    this.timeoutMs = timeoutMs;
+    this.form = codec === undefined ? sharedEntries : new EncodedEntries(codec, versionField);
+    this.now = now;
+    this.warnings = new LimitedWarnings(onWarning, now);
+    this.wishes = new LatestWishes((key, wish) => this.fulfil(key, wish));
+  }
+
+  override async get(key: string): Promise<CachedDocument | undefined> {
+    try {
+      const entry = this.intact(await within(this.timeoutMs, this.backend.get(this.prefix + key)), key);
+      return entry === undefined || this.isExpired(entry) ? undefined : entry;
+    } catch (error) {
+      this.warn('get', key, error);
+      return undefined;
+    }
+  }
+
+  override put(key: string, { version, timestamp, image }: CachedDocument): Promise<void> {
+    const expiresAt = this.ttlMs === 0 ? 0 : this.now() + this.ttlMs;
+    return this.wishes.add(key, { drop: false, value: { key, version, timestamp, image, expiresAt } });
+  }
+
+  override drop(key: string): Promise<void> {
+    return this.wishes.add(key, { drop: true, value: undefined });
+  }
+
+  private async fulfil(key: string, { drop, value }: Wish<CacheEntry>): Promise<void> {
+    try {
+      if (drop) await this.delete(key);
+      if (value !== undefined && (drop || !(await this.hasNewer(key, value.version)))) await this.set(key, value);
+    } catch (error) {
+      this.warn(value === undefined ? 'drop' : 'put', key, error);
+      // after a failed put nobody knows what is there; after a failed drop there is nothing left to try
+      if (value !== undefined) await this.delete(key).catch(() => undefined);
+    }
+  }
+
+  private async hasNewer(key: string, version: number): Promise<boolean> {
+    const there = this.intact(await within(this.timeoutMs, this.backend.get(this.prefix + key)), key);
+    return there !== undefined && there.version > version;
+  }
+
+  private async set(key: string, entry: CacheEntry): Promise<void> {
+    const written = this.backend.set(this.prefix + key, this.form.toBackend(entry), this.ttlMs);
+    // a set that lands late may land on a newer entry
+    await within(this.timeoutMs, written, () => void this.drop(key));
+  }
+
+  private async delete(key: string): Promise<void> {
+    await within(this.timeoutMs, this.backend.del(this.prefix + key));
+  }
+
+  /** What the backend answered, if it is an entry of this document; anything else is dropped. */
+  private intact(value: unknown, key: string): CacheEntry | undefined {
+    if (value === undefined || value === null) return undefined;
+    const entry = this.read(value, key);
+    if (entry === undefined) void this.drop(key);
+    return entry;
+  }
+
+  private read(value: unknown, key: string): CacheEntry | undefined {
+    try {
+      return this.form.fromBackend(value, key);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private isExpired({ expiresAt }: CacheEntry): boolean {
+    return expiresAt !== 0 && expiresAt <= this.now();
+  }
+
+  private warn(what: string, key: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.warnings.warn(`${this.prefix}${key}: ${what} failed in the cache, which only costs time: ${reason}`);
+  }
+}

@@ -1,0 +1,10 @@
+import { EventSourcedStorageError } from './event-sourced-storage.error.js';
+
+/** The storage was used after the application began to shut down. Nothing was written. */
+export class StorageClosedError extends EventSourcedStorageError {
+  readonly code = 'STORAGE_CLOSED';
+
+  constructor(readonly collection: string) {
+    super(`The storage of ${collection} is closed: the application is shutting down. Nothing was written.`);
+  }
+}

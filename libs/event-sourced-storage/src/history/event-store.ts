@@ -1,0 +1,44 @@
+import type { Image } from '../model/diff.js';
+import type { DocumentEvent, Operation } from '../model/document-event.js';
+import type { DocumentId } from '../model/document-id.js';
+import type { TransactionSession } from '../read/document-reader.js';
+
+/** Which events of one document. All bounds are inclusive. */
+export interface EventQuery {
+  /** Lowest number. Default 1. */
+  readonly from?: number;
+  /** Highest number. Default: the newest. */
+  readonly to?: number;
+  /** Recorded at or after. */
+  readonly since?: Date;
+  /** Recorded at or before. */
+  readonly until?: Date;
+  readonly clientId?: string;
+  readonly operation?: Operation;
+  /** At most so many. Default: all. */
+  readonly limit?: number;
+  /** By number. Default `'asc'`. */
+  readonly order?: 'asc' | 'desc';
+}
+
+/** How events are read. */
+export interface EventReadOptions {
+  readonly session?: TransactionSession | undefined;
+  /** As in `DocumentReadOptions`. */
+  readonly level?: 'majority' | 'newest';
+}
+
+/** PORT. Reads the histories of one feature, always from the primary. Writing is the committer's. */
+export abstract class EventStore {
+  /** Events by number. */
+  abstract read(id: DocumentId, query: EventQuery, options?: EventReadOptions): Promise<DocumentEvent<Image>[]>;
+
+  /** The same one by one, with memory that does not grow with the history. */
+  abstract stream(id: DocumentId, query: EventQuery): AsyncIterable<DocumentEvent<Image>>;
+
+  /** The newest event, or `null` when there is no history. */
+  abstract head(id: DocumentId, options?: EventReadOptions): Promise<DocumentEvent<Image> | null>;
+
+  /** The event that this operation wrote, or `null`. */
+  abstract findOperation(id: DocumentId, operationId: string, options?: EventReadOptions): Promise<DocumentEvent<Image> | null>;
+}

@@ -1,0 +1,43 @@
+import type { Image } from '../model/diff.js';
+import type { DocumentEvent } from '../model/document-event.js';
+import { applyDiff } from './apply-diff.js';
+
+/** A state in a history: the document after the event `version`; `null` before a create and after a delete. */
+export interface ReplayState {
+  readonly image: Image | null;
+  readonly version: number;
+}
+
+/** Before the first event. */
+export const beforeHistory: ReplayState = { image: null, version: 0 };
+
+/**
+ * Folds one event onto the state before it.
+ * @throws RangeError when the event does not follow: a gap, an update of nothing, a create of something that exists
+ */
+export function replayEvent(state: ReplayState, event: DocumentEvent<Image>, versionField: string): ReplayState {
+  const { serverSeq: version } = event;
+  if (version !== state.version + 1) throw new RangeError(`event ${version} follows ${state.version}, expected ${state.version + 1}`);
+  if ((event.operation === 'create') !== (state.image === null)) {
+    throw new RangeError(`event ${version} is a ${event.operation}, but the document ${state.image === null ? 'does not exist' : 'exists'} at ${state.version}`);
+  }
+  switch (event.operation) {
+    case 'create':
+      return { image: event.createdDoc, version };
+    case 'update':
+      return { image: { ...applyDiff(state.image as Image, event.diff), [versionField]: version }, version };
+    case 'delete':
+      return { image: null, version };
+  }
+}
+
+/** Folds events in order. @throws RangeError as {@link replayEvent} */
+export async function replay(
+  from: ReplayState,
+  events: AsyncIterable<DocumentEvent<Image>> | Iterable<DocumentEvent<Image>>,
+  versionField: string,
+): Promise<ReplayState> {
+  let state = from;
+  for await (const event of events) state = replayEvent(state, event, versionField);
+  return state;
+}

@@ -1,0 +1,25 @@
+import { idKey } from '../model/bson-values.js';
+import type { Image } from '../model/diff.js';
+import type { DocumentId } from '../model/document-id.js';
+import { type DocumentQuery, DocumentReader, type DocumentReadOptions } from '../read/document-reader.js';
+import type { MemoryDatabase } from './memory-database.js';
+import { visibleTo } from './memory-session.js';
+import { runQuery } from './run-query.js';
+
+/** Reads from a {@link MemoryDatabase}, where all levels are one. */
+export class MemoryDocumentReader extends DocumentReader {
+  constructor(private readonly database: MemoryDatabase) {
+    super();
+  }
+
+  override async read(id: DocumentId, options: DocumentReadOptions = {}): Promise<Image | null> {
+    options.signal?.throwIfAborted();
+    return visibleTo(options.session, this.database).document(idKey(id));
+  }
+
+  /** Understands the operators of {@link runQuery}. @throws InvalidArgumentError for others */
+  override async readMany(query: DocumentQuery, options: DocumentReadOptions = {}): Promise<Image[]> {
+    options.signal?.throwIfAborted();
+    return runQuery(visibleTo(options.session, this.database).documents(), query);
+  }
+}

@@ -1,0 +1,11 @@
+import type { DocumentId } from './document-id.js';
+
+/** The state of a document at one number. Disposable: deleting all snapshots changes no answer, only its cost. */
+export interface Snapshot<T = Record<string, unknown>> {
+  readonly documentId: DocumentId;
+  /** The number of the last event that is part of `state`. */
+  readonly serverSeq: number;
+  /** The document at that number; `null` when it was deleted by that event. */
+  readonly state: T | null;
+  readonly createdAt: Date;
+}

@@ -1,0 +1,48 @@
+import type { Connection, mongo } from 'mongoose';
+import type { Image } from '../model/diff.js';
+import type { DocumentId } from '../model/document-id.js';
+import { type DocumentQuery, DocumentReader, type DocumentReadOptions } from '../read/document-reader.js';
+import { storedId } from './event-key.js';
+import { rawCollection } from './raw-collection.js';
+import { readLevel } from './read-level.js';
+
+/** Documents of a Mongoose model, read as stored: without casting, defaults or hooks. */
+export class MongooseDocumentReader extends DocumentReader {
+  constructor(
+    private readonly connection: Connection,
+    private readonly collectionName: string,
+  ) {
+    super();
+  }
+
+  read(id: DocumentId, options: DocumentReadOptions = {}): Promise<Image | null> {
+    return this.collection().findOne(byId(id), driverOptions(options));
+  }
+
+  async readMany(query: DocumentQuery, options: DocumentReadOptions = {}): Promise<Image[]> {
+    const { filter, sort, skip, limit, projection } = query;
+    if (limit !== undefined && limit < 1) return []; // the driver's 0 means "all"
+    return this.collection()
+      .find(filter, {
+        ...driverOptions(options),
+        ...(sort === undefined ? {} : { sort }),
+        ...(skip === undefined ? {} : { skip }),
+        ...(limit === undefined ? {} : { limit }),
+        ...(projection === undefined ? {} : { projection }),
+      })
+      .toArray();
+  }
+
+  private collection(): mongo.Collection<Image> {
+    return rawCollection<Image>(this.connection, this.collectionName);
+  }
+}
+
+/** The driver's types expect an ObjectId in every `_id` that they know nothing about. */
+function byId(id: DocumentId): mongo.Filter<Image> {
+  return { _id: { $eq: storedId(id) } } as object;
+}
+
+function driverOptions(options: DocumentReadOptions): mongo.FindOptions & mongo.Abortable {
+  return { ...readLevel(options), ...(options.signal === undefined ? {} : { signal: options.signal }) };
+}

@@ -1,0 +1,48 @@
+import { type DynamicModule, Global, type InjectionToken, Module, type ModuleMetadata, type OnModuleInit, type OptionalFactoryDependency, type Provider } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { StorageModuleOptions } from '../options/storage-options.js';
+import { refuseAmbiguousInjection } from './refuse-ambiguous-injection.js';
+import { refuseProblems, StorageRoot } from './storage-root.js';
+import { storageRootToken } from './tokens.js';
+
+const givenOptionsToken = 'EventSourcedStorageModule options';
+
+/** Options of `forRootAsync()`. */
+export interface StorageModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  /** Makes the options; may be async. */
+  readonly useFactory: (...dependencies: never[]) => StorageModuleOptions | Promise<StorageModuleOptions>;
+  /** The tokens whose values `useFactory` gets. */
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+}
+
+/** The one global part of the module. */
+@Global()
+@Module({})
+export class EventSourcedStorageCoreModule implements OnModuleInit {
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  static forRoot(options: StorageModuleOptions): DynamicModule {
+    return this.with([], { provide: givenOptionsToken, useValue: options });
+  }
+
+  static forRootAsync({ imports, inject, useFactory }: StorageModuleAsyncOptions): DynamicModule {
+    return this.with(imports ?? [], { provide: givenOptionsToken, useFactory, inject: [...(inject ?? [])] });
+  }
+
+  private static with(imports: NonNullable<ModuleMetadata['imports']>, options: Provider): DynamicModule {
+    const root: Provider = {
+      provide: storageRootToken,
+      useFactory: (given: StorageModuleOptions, moduleRef: ModuleRef) => new StorageRoot(given, moduleRef),
+      inject: [givenOptionsToken, ModuleRef],
+    };
+    return { module: EventSourcedStorageCoreModule, imports, providers: [options, root], exports: [storageRootToken] };
+  }
+
+  onModuleInit(): void {
+    refuseProblems(this.moduleRef.get<StorageRoot>(storageRootToken).problems);
+    refuseAmbiguousInjection(this.modules);
+  }
+}

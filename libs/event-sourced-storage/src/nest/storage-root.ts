@@ -1,0 +1,108 @@
+import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
+import { EventBus } from '@nestjs/cqrs';
+import type { Connection } from 'mongoose';
+import mongoose from 'mongoose';
+import { createDefaultCache } from '../cache/create-default-cache.js';
+import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import { FlightSessions } from '../mongoose/flight-sessions.js';
+import { MongooseTransactionScopes } from '../mongoose/mongoose-transaction-scopes.js';
+import { clientWarnings } from '../mongoose/schema-warnings.js';
+import { checkTopology } from '../mongoose/topology.js';
+import { type ResolvedFeatureOptions, type ResolvedModuleOptions, resolveModuleOptions } from '../options/resolve-storage-options.js';
+import type { CacheBackend, StorageModuleOptions } from '../options/storage-options.js';
+import type { PublishingBus } from '../publish/event-publisher.js';
+import type { StorageEngine } from '../storage-engine.js';
+
+/** What the features on one connection share. */
+export interface SharedConnection {
+  readonly sessions: FlightSessions;
+  readonly scopes: MongooseTransactionScopes;
+}
+
+/** What all features share, made once by `forRoot()`: options, cache, sessions; and the list of what has to be closed. */
+export class StorageRoot implements BeforeApplicationShutdown {
+  readonly logger: Logger = new Logger('EventSourcedStorage');
+  readonly options: ResolvedModuleOptions;
+  /** What is wrong with the module's options; told together with what is wrong with the features'. */
+  readonly problems: readonly string[];
+  private readonly connections = new Map<Connection, Promise<SharedConnection>>();
+  private readonly collections = new Map<string, string>();
+  private readonly engines: StorageEngine[] = [];
+  private backend: CacheBackend | undefined;
+  private bus: PublishingBus | null | undefined;
+
+  constructor(
+    readonly given: StorageModuleOptions,
+    private readonly moduleRef: ModuleRef,
+  ) {
+    const problems: string[] = [];
+    this.options = resolveModuleOptions(given, problems);
+    this.problems = problems;
+  }
+
+  /** The backend of all caches; the default one is made when it is first needed. */
+  cache(): CacheBackend {
+    if (typeof this.options.cache === 'object') return this.options.cache;
+    this.backend ??= createDefaultCache({ maxBytes: this.options.cacheMaxBytes });
+    return this.backend;
+  }
+
+  /** Checks a connection once, however many features use it. @throws UnsupportedTopologyError */
+  connect(connection: Connection): Promise<SharedConnection> {
+    let shared = this.connections.get(connection);
+    if (shared === undefined) this.connections.set(connection, (shared = this.open(connection)));
+    return shared;
+  }
+
+  /** Two features must not share a collection: they would fight over its documents. @returns the problems found */
+  claim(connection: Connection, feature: string, options: ResolvedFeatureOptions): string[] {
+    return [options.collection, options.eventsCollection, options.snapshotsCollection].flatMap((name) => {
+      const key = JSON.stringify([connection.host, connection.port, connection.name, name]);
+      const owner = this.collections.get(key);
+      this.collections.set(key, feature);
+      return owner === undefined ? [] : [`forFeature "${feature}": the collection "${name}" is already used by feature "${owner}"`];
+    });
+  }
+
+  register(engine: StorageEngine): void {
+    this.engines.push(engine);
+  }
+
+  /** The application's bus, `undefined` when it has none. Looked up late: features are made before the application is complete. */
+  eventBus(): PublishingBus | undefined {
+    if (this.options.publish === 'never') return undefined;
+    if (this.bus === undefined) this.bus = this.findBus();
+    return this.bus ?? undefined;
+  }
+
+  /** Every write taken is settled before the application goes on closing. Twice is harmless. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all(this.engines.map((engine) => engine.close()));
+    for (const shared of this.connections.values()) await (await shared.catch(() => undefined))?.sessions.close();
+  }
+
+  private findBus(): PublishingBus | null {
+    try {
+      return this.moduleRef.get<PublishingBus>(EventBus, { strict: false });
+    } catch {
+      this.logger.warn('No EventBus found: document events are not published. Import CqrsModule.forRoot(), or set publish: "never".');
+      return null;
+    }
+  }
+
+  private async open(connection: Connection): Promise<SharedConnection> {
+    await connection.asPromise();
+    await checkTopology(connection);
+    for (const warning of clientWarnings(connection)) this.logger.warn(warning);
+    return {
+      sessions: new FlightSessions(() => connection.getClient()),
+      scopes: new MongooseTransactionScopes(connection, () => new mongoose.mongo.ObjectId().toHexString()),
+    };
+  }
+}
+
+/** @throws InvalidOptionsError when there is any problem */
+export function refuseProblems(problems: readonly string[]): void {
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}

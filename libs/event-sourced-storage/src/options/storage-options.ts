@@ -1,0 +1,161 @@
+/** How often and how long a write is tried. */
+export interface RetryOptions {
+  /**
+   * How often a write that lost a race is tried again. `0` means one attempt.
+   * @default 100
+   */
+  maxRetries?: number;
+  /**
+   * Upper bound of the first waiting time between two attempts, in milliseconds; it doubles with each attempt and the real wait is
+   * a random part of it (full jitter). `0` retries at once.
+   * @default 10
+   */
+  retryDelayMs?: number;
+  /**
+   * Where the doubling ends, in milliseconds.
+   * @default 100
+   */
+  maxRetryDelayMs?: number;
+  /**
+   * Time budget of one call including all attempts, in milliseconds. `0` means none.
+   * @default 30_000
+   */
+  timeoutMs?: number;
+}
+
+/** Sizes above which a write is refused, so that nothing near the server's 16 MiB ever reaches it unmeasured. */
+export interface LimitOptions {
+  /**
+   * Largest document, in BSON bytes; also the limit of create and delete events, which carry the document.
+   * At most 15 MiB, the default. `0` is refused.
+   * @default 15_728_640 (15 MiB)
+   */
+  maxDocumentBytes?: number;
+  /**
+   * Largest update event, in BSON bytes. `0` is refused.
+   * @default 2_097_152 (2 MiB)
+   */
+  maxEventBytes?: number;
+  /**
+   * Event size from which a warning is logged, in BSON bytes. `0` never warns.
+   * @default 1_048_576 (1 MiB)
+   */
+  warnEventBytes?: number;
+  /**
+   * Number of events of one document at which, and at each multiple of which, a warning suggests a snapshot. `0` never warns.
+   * @default 10_000
+   */
+  warnHistoryLength?: number;
+}
+
+/** Options that `forRoot` sets for all features and a feature may override. */
+export interface SharedOptions extends RetryOptions, LimitOptions {
+  /**
+   * How long a cached document may answer reads, in milliseconds. `0` keeps it until it is evicted.
+   * A stale entry never decides a write: the commit compares versions in the database.
+   * @default 600_000 (10 minutes)
+   */
+  cacheTTL?: number;
+  /**
+   * How many writes of one feature may wait in this process; one more gets an `OverloadError`. `0` is refused.
+   * @default 100_000
+   */
+  maxQueued?: number;
+  /**
+   * How many changes one commit carries at the most, and how many are decided ahead of it. `0` is refused.
+   * @default 500
+   */
+  maxFlightChanges?: number;
+  /**
+   * How many bytes one commit carries at the most (a larger single change flies alone); at most 8 MiB, the server's cache sets the bound.
+   * `0` is refused.
+   * @default 4_194_304 (4 MiB)
+   */
+  maxFlightBytes?: number;
+  /**
+   * How many commits of one feature may be under way at once in this process. `0` is refused.
+   * @default 1
+   */
+  flights?: number;
+}
+
+/** What a cache must offer: every cache-manager 7 cache does. */
+export interface CacheBackend {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: unknown, ttl?: number): Promise<unknown>;
+  del(key: string): Promise<unknown>;
+}
+
+/** Options of `EventSourcedStorageModule.forRoot()`. */
+export interface StorageModuleOptions extends SharedOptions {
+  /**
+   * A cache-manager cache for documents, shared or local; entries are encoded by the library, so BSON types survive any store.
+   * Left out: an LRU in this process, bounded by `cacheMaxBytes`. `false`: no cache.
+   */
+  cache?: CacheBackend | false;
+  /**
+   * Bound of the default cache, in estimated BSON bytes over all features. Not used with a `cache` of your own.
+   * `0` is refused: say `cache: false`.
+   * @default 67_108_864 (64 MiB)
+   */
+  cacheMaxBytes?: number;
+  /**
+   * How long an answer of a `cache` of your own is waited for, in milliseconds; later counts as a miss. `0` waits for ever.
+   * @default 250
+   */
+  cacheTimeoutMs?: number;
+  /**
+   * Whether this process listens to commits of other processes. Accepted now; it acts once the change feed is there.
+   * @default true
+   */
+  watchEnabled?: boolean;
+  /**
+   * What a watched change carries, in the words of MongoDB's `fullDocument`. Accepted now; it acts once the change feed is there.
+   * @default 'updateLookup'
+   */
+  watchFullDocument?: 'updateLookup' | 'required' | 'whenAvailable' | 'default';
+  /**
+   * Who publishes CQRS events: `'committer'`, the process that committed; `'never'`, nobody.
+   * @default 'committer'
+   */
+  publish?: 'committer' | 'never';
+  /**
+   * The clock, in milliseconds since 1970. For tests.
+   * @default Date.now
+   */
+  now?: () => number;
+  /**
+   * Random numbers from 0 to below 1, for jitter. For tests.
+   * @default Math.random
+   */
+  random?: () => number;
+  /**
+   * Makes the mark that every event of one commit carries; must be unique. For tests.
+   * @default a new ObjectId
+   */
+  newFlightId?: () => unknown;
+}
+
+/** Options of one entry of `EventSourcedStorageModule.forFeature()`, beside `name` and `schema`. */
+export interface FeatureOptions extends SharedOptions {
+  /**
+   * The field that holds the document's version.
+   * @default the schema's `versionKey` when it is not Mongoose's own `__v`, else `version`
+   */
+  versionField?: string;
+  /**
+   * Name of the collection of events.
+   * @default `<collection>_events`
+   */
+  eventsCollection?: string;
+  /**
+   * Name of the collection of snapshots.
+   * @default `<collection>_snapshots`
+   */
+  snapshotsCollection?: string;
+  /**
+   * Recorded with every event, for upcasters of later shapes; a positive integer.
+   * @default none
+   */
+  schemaVersion?: number;
+}

@@ -1,0 +1,24 @@
+import type { TransactionSession } from './document-reader.js';
+
+/** Options of `findOne`. */
+export interface FindOptions {
+  /** Ask the primary, and have it confirmed that it still is one. Default `false`: the cache may answer. */
+  readonly fresh?: boolean;
+  /** Read inside this transaction of yours; the cache is not asked. */
+  readonly session?: TransactionSession;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `findMany`. */
+export interface FindManyOptions {
+  /** By field: 1 ascending, -1 descending. */
+  readonly sort?: Readonly<Record<string, 1 | -1>>;
+  /** How many to pass over. Default 0. */
+  readonly skip?: number;
+  /** At most so many, 1 to 1,000. Default 1,000. */
+  readonly limit?: number;
+  /** Fields to show (`1`) or to leave out (`0`), not mixed. Such results never enter the cache. */
+  readonly projection?: Readonly<Record<string, 0 | 1>>;
+  readonly session?: TransactionSession;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,257 @@
+import { InvalidArgumentError } from './errors/invalid-argument.error.js';
+import { StorageClosedError } from './errors/storage-closed.error.js';
+import { type EventQuery, type EventStore } from './history/event-store.js';
+import { type EventPage, type EventsWithSnapshot, HistoryReader } from './history/history-reader.js';
+import type { SnapshotStore } from './history/snapshot-store.js';
+import { cloneValue, idKey } from './model/bson-values.js';
+import type { Image } from './model/diff.js';
+import type { DocumentEvent } from './model/document-event.js';
+import type { DocumentId } from './model/document-id.js';
+import type { Snapshot } from './model/snapshot.js';
+import type { ResolvedFeatureOptions } from './options/resolve-storage-options.js';
+import { checkQuery } from './read/check-query.js';
+import type { DocumentCache } from './read/document-cache.js';
+import type { DocumentReader, TransactionSession } from './read/document-reader.js';
+import type { FindManyOptions, FindOptions } from './read/find-options.js';
+import { KnownVersions } from './read/known-versions.js';
+import { ReadPath } from './read/read-path.js';
+import type { AfterCommit } from './write/after-commit.js';
+import { checkDate, checkExpected, checkInteger, checkMetadata, checkName, checkTimeout } from './write/check-arguments.js';
+import { CommitQueue } from './write/commit-queue.js';
+import { decideDelete, type DeleteResult } from './write/decide-delete.js';
+import { decideUpdate, type UpdateResult } from './write/decide-update.js';
+import { decideUpsert, type UpsertResult } from './write/decide-upsert.js';
+import type { DocumentCaster } from './write/document-caster.js';
+import type { DocumentCommitter } from './write/document-committer.js';
+import { type Edit, isDocumentLike, storable } from './write/run-edit.js';
+import type { TransactionScopes } from './write/transaction-scopes.js';
+import { TransactionWriter } from './write/transaction-writer.js';
+import type { WriteCommand, WriteRequest } from './write/write-command.js';
+import type { DeleteOptions, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
+import type { TaskLimits } from './write/write-task.js';
+import type { WriteTools } from './write/write-tools.js';
+
+/** The adapters of one feature. */
+export interface StorageAdapters {
+  readonly committer: DocumentCommitter;
+  readonly reader: DocumentReader;
+  readonly cache: DocumentCache;
+  readonly events: EventStore;
+  readonly snapshots: SnapshotStore;
+  readonly caster: DocumentCaster;
+  readonly scopes: TransactionScopes;
+  readonly afterCommit: AfterCommit;
+  /** Runs a function in a transaction of the connection, again after a lost race. */
+  readonly runTransaction: <R>(run: (session: TransactionSession) => Promise<R>) => Promise<R>;
+  /** Whether a failed read may succeed later. */
+  readonly isUnavailable: (error: unknown) => boolean;
+}
+
+/** What else one feature needs. */
+export interface StorageSettings {
+  readonly options: ResolvedFeatureOptions;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly newOperationId: () => string;
+  readonly warn: (message: string) => void;
+}
+
+/** How long a shutdown waits for writes under way, in ms: the default time budget of a call. */
+const drainMs = 30_000;
+
+/** One feature without its types and without Nest: checks every argument, then hands the call to the room that knows. */
+export class StorageEngine {
+  private readonly readPath: ReadPath;
+  private readonly history: HistoryReader;
+  private readonly queue: CommitQueue;
+  private readonly inTransaction: TransactionWriter;
+  private readonly tools: WriteTools;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly adapters: StorageAdapters,
+    private readonly settings: StorageSettings,
+  ) {
+    const { options, now, random } = settings;
+    this.readPath = new ReadPath(adapters.reader, adapters.cache, new KnownVersions(), options.versionField);
+    this.history = new HistoryReader(adapters.events, adapters.snapshots, adapters.reader, { versionField: options.versionField, collection: options.collection, now });
+    this.queue = new CommitQueue({ ...adapters, options, random, readPath: this.readPath });
+    this.tools = { options, caster: adapters.caster, events: adapters.events, history: this.history, now, warn: settings.warn };
+    this.inTransaction = new TransactionWriter({ ...adapters, options, readPath: this.readPath });
+  }
+
+  async findOne(id: unknown, options: FindOptions): Promise<Image | null> {
+    const documentId = this.open(id);
+    options.signal?.throwIfAborted();
+    return this.readPath.find(documentId, idKey(documentId), options);
+  }
+
+  async findMany(filter: unknown, options: FindManyOptions): Promise<Image[]> {
+    this.refuseWhenClosed();
+    return this.adapters.reader.readMany(checkQuery(filter, options), { session: options.session, signal: options.signal });
+  }
+
+  async upsert(data: unknown, clientId: unknown, options: UpsertOptions): Promise<UpsertResult<Image>> {
+    this.refuseWhenClosed();
+    if (!isDocumentLike(data)) throw new InvalidArgumentError('data', 'a document is needed: a plain object with its fields');
+    const input = storable(data, 'data');
+    const given = input['_id'] ?? undefined;
+    if (given === undefined && options.operationId !== undefined) {
+      throw new InvalidArgumentError('operationId', 'an upsert with operationId needs an explicit _id, or its repetition would create another document');
+    }
+    const expected = checkExpected(options.expectedVersion ?? 'any', ['no-document', 'any'] as const, false) as 'no-document' | 'any';
+    const request = this.request(given === undefined ? this.adapters.caster.newId() : this.adapters.caster.castId(given), clientId, options);
+    return this.write(
+      {
+        request,
+        isNewId: given === undefined,
+        operation: 'create',
+        decide: (base, _call, tools) => decideUpsert(request, input, expected, base, tools),
+        firstResult: (event) => Promise.resolve({ document: cloneValue(event.operation === 'create' ? event.createdDoc : null) as Image, created: true }),
+      },
+      options,
+    );
+  }
+
+  async update(id: unknown, edit: Edit<Image>, clientId: unknown, options: UpdateOptions): Promise<UpdateResult<Image>> {
+    const documentId = this.open(id);
+    if (typeof edit !== 'function') throw new InvalidArgumentError('edit', 'a function is needed that changes the document or returns the new one');
+    const expected = checkExpected(options.expectedVersion ?? 'any', ['any'] as const, true);
+    const request = this.request(documentId, clientId, options);
+    return this.write(
+      {
+        request,
+        isNewId: false,
+        operation: 'update',
+        decide: (base, call, tools) => decideUpdate(request, edit, expected, base, call, tools),
+        firstResult: (event) => this.firstUpdate(request, event),
+      },
+      options,
+    );
+  }
+
+  async delete(id: unknown, clientId: unknown, options: DeleteOptions): Promise<DeleteResult> {
+    const documentId = this.open(id);
+    const expectedVersion = checkExpected(options.expectedVersion ?? 'any', ['any'] as const, true);
+    const request = this.request(documentId, clientId, options);
+    return this.write(
+      {
+        request,
+        isNewId: false,
+        operation: 'delete',
+        decide: (base, _call, tools) => decideDelete(request, { expectedVersion, throwIfMissing: options.throwIfMissing ?? false }, base, tools),
+        firstResult: (event) => Promise.resolve({ deleted: true, version: event.serverSeq }),
+      },
+      options,
+    );
+  }
+
+  async missingEvents(id: unknown, after: unknown, limit: unknown): Promise<DocumentEvent<Image>[]> {
+    const documentId = this.open(id);
+    return this.history.missingEvents(documentId, checkInteger(after, 'afterVersion', 0), limit === undefined ? undefined : checkInteger(limit, 'limit', 1));
+  }
+
+  async events(id: unknown, range: EventQuery): Promise<EventPage<Image>> {
+    return this.history.page(this.open(id), checkRange(range));
+  }
+
+  streamEvents(id: unknown, range: EventQuery): AsyncIterable<DocumentEvent<Image>> {
+    return this.history.stream(this.open(id), checkRange(range));
+  }
+
+  async stateAt(id: unknown, point: { readonly version?: unknown; readonly at?: unknown }): Promise<Image | null> {
+    const documentId = this.open(id);
+    const isVersion = point.version !== undefined;
+    if (isVersion === (point.at !== undefined)) throw new InvalidArgumentError('point', 'say either { version } or { at }');
+    return isVersion
+      ? this.history.stateAt(documentId, checkInteger(point.version, 'version', 0))
+      : this.history.stateAtTime(documentId, checkDate(point.at, 'at'));
+  }
+
+  async createSnapshot(id: unknown): Promise<Snapshot<Image>> {
+    return this.history.createSnapshot(this.open(id));
+  }
+
+  async eventsWithSnapshot(id: unknown): Promise<EventsWithSnapshot<Image>> {
+    return this.history.eventsWithSnapshot(this.open(id));
+  }
+
+  async withTransaction<R>(run: (session: TransactionSession) => Promise<R>): Promise<R> {
+    this.refuseWhenClosed();
+    if (typeof run !== 'function') throw new InvalidArgumentError('run', 'a function is needed that takes the session');
+    return this.adapters.runTransaction(run);
+  }
+
+  /** Takes no more calls and waits until every write is settled. Calling it again waits for the same. */
+  close(): Promise<void> {
+    this.closing ??= this.queue.close(drainMs);
+    return this.closing;
+  }
+
+  private write<R>(command: UnboundCommand<R>, options: WriteOptions): Promise<R> {
+    if (options.session !== undefined) {
+      return this.inTransaction.write(command, options.session, (transactionId) => bind(command, { ...this.tools, transactionId }));
+    }
+    return this.queue.submit(bind(command, this.tools), this.limits(options));
+  }
+
+  private limits(options: WriteOptions): TaskLimits {
+    const { timeoutMs, maxRetries } = this.settings.options;
+    return {
+      timeoutMs: options.timeoutMs === undefined ? timeoutMs : checkTimeout(options.timeoutMs),
+      maxRetries: options.maxRetries === undefined ? maxRetries : checkInteger(options.maxRetries, 'maxRetries', 0),
+      signal: options.signal,
+    };
+  }
+
+  private request(documentId: DocumentId, clientId: unknown, options: WriteOptions): WriteRequest {
+    return {
+      documentId,
+      key: idKey(documentId),
+      address: `${this.settings.options.collection}/${String(documentId)}`,
+      clientId: checkName(clientId, 'clientId'),
+      operationId: options.operationId === undefined ? this.settings.newOperationId() : checkName(options.operationId, 'operationId'),
+      mayBeRepeated: options.operationId !== undefined,
+      metadata: checkMetadata(options.metadata),
+    };
+  }
+
+  private async firstUpdate(request: WriteRequest, event: DocumentEvent<Image>): Promise<UpdateResult<Image>> {
+    if (event.operation !== 'update') throw new TypeError(`event ${event.serverSeq} of ${request.address} is no update`);
+    return { document: (await this.history.stateAt(request.documentId, event.serverSeq)) as Image, diff: event.diff };
+  }
+
+  private open(id: unknown): DocumentId {
+    this.refuseWhenClosed();
+    return this.adapters.caster.castId(id);
+  }
+
+  private refuseWhenClosed(): void {
+    if (this.closing !== undefined) throw new StorageClosedError(this.settings.options.collection);
+  }
+}
+
+/** A command that is still to be told which tools it decides with: those of the feature, or those of a transaction. */
+type UnboundCommand<R> = Omit<WriteCommand<R>, 'decide'> & {
+  decide(base: Parameters<WriteCommand<R>['decide']>[0], call: number, tools: WriteTools): ReturnType<WriteCommand<R>['decide']>;
+};
+
+function bind<R>(command: UnboundCommand<R>, tools: WriteTools): WriteCommand<R> {
+  return { ...command, decide: (base, call) => command.decide(base, call, tools) };
+}
+
+function checkRange(given: EventQuery): EventQuery {
+  if (!isDocumentLike(given)) throw new InvalidArgumentError('range', 'an object is needed');
+  const range: EventQuery = given;
+  if (range.from !== undefined) checkInteger(range.from, 'from', 0);
+  if (range.to !== undefined) checkInteger(range.to, 'to', 0);
+  if (range.since !== undefined) checkDate(range.since, 'since');
+  if (range.until !== undefined) checkDate(range.until, 'until');
+  if (range.clientId !== undefined) checkName(range.clientId, 'clientId');
+  if (range.limit !== undefined) checkInteger(range.limit, 'limit', 1);
+  if (range.operation !== undefined && !['create', 'update', 'delete'].includes(range.operation)) {
+    throw new InvalidArgumentError('operation', 'one of create, update, delete is needed');
+  }
+  if (range.order !== undefined && !['asc', 'desc'].includes(range.order)) throw new InvalidArgumentError('order', '"asc" or "desc" is needed');
+  return range;
+}

@@ -1,0 +1,25 @@
+import { LimitExceededError } from '../errors/limit-exceeded.error.js';
+import { byteSize } from '../model/bson-values.js';
+import type { DiffPaths, Image } from '../model/diff.js';
+import type { WriteRequest } from './write-command.js';
+import type { WriteTools } from './write-tools.js';
+
+/** Room for the fields of an event beside its content, in bytes; metadata comes on top. */
+const envelope = 512;
+
+/**
+ * Measures a change before it is sent.
+ * @returns the bytes that document and event put on the wire
+ * @throws LimitExceededError
+ */
+export function checkLimits(request: WriteRequest, after: Image | null, content: DiffPaths | Image, tools: WriteTools): number {
+  const { maxDocumentBytes, maxEventBytes, warnEventBytes } = tools.options;
+  const isUpdate = after !== null && content !== after;
+  const document = after === null ? 0 : byteSize(after);
+  if (document > maxDocumentBytes) throw new LimitExceededError(request.address, 'maxDocumentBytes', maxDocumentBytes, document);
+  const content_ = content === after ? document : byteSize(content);
+  const event = content_ + envelope + (request.metadata === undefined ? 0 : byteSize(request.metadata));
+  if (isUpdate && event > maxEventBytes) throw new LimitExceededError(request.address, 'maxEventBytes', maxEventBytes, event);
+  if (isUpdate && warnEventBytes > 0 && event > warnEventBytes) tools.warn(`${request.address}: an event of ${event} bytes is large (warnEventBytes ${warnEventBytes})`);
+  return (isUpdate ? content_ : document) + event;
+}

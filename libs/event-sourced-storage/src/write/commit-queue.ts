@@ -1,0 +1,513 @@
+import { DocumentLockedError } from '../errors/document-locked.error.js';
+import { IndeterminateOutcomeError } from '../errors/indeterminate-outcome.error.js';
+import { OperationIdReusedError } from '../errors/operation-id-reused.error.js';
+import { OperationTimeoutError } from '../errors/operation-timeout.error.js';
+import { OverloadError } from '../errors/overload.error.js';
+import { StorageClosedError } from '../errors/storage-closed.error.js';
+import { VersionConflictError } from '../errors/version-conflict.error.js';
+import type { EventStore } from '../history/event-store.js';
+import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
+import type { DocumentReader } from '../read/document-reader.js';
+import { type DocumentState, versionOf } from '../read/document-state.js';
+import type { ReadPath } from '../read/read-path.js';
+import type { AfterCommit } from './after-commit.js';
+import { missedEvents } from './check-expected-version.js';
+import type { CommitOutcome, DocumentChange } from './document-change.js';
+import type { DocumentCommitter } from './document-committer.js';
+import { Lane, type StagedWrite } from './lane.js';
+import { loadState } from './load-state.js';
+import { outageDelay, retryDelay } from './retry-delay.js';
+import type { Decision, WriteCommand } from './write-command.js';
+import { type TaskLimits, WriteTask } from './write-task.js';
+
+/** What the queue works with. */
+export interface QueueParts {
+  readonly options: ResolvedFeatureOptions;
+  readonly committer: DocumentCommitter;
+  readonly reader: DocumentReader;
+  readonly readPath: ReadPath;
+  readonly events: EventStore;
+  readonly afterCommit: AfterCommit;
+  readonly random: () => number;
+  /** Whether a failed read may succeed later: the database cannot be reached or is changing its primary. */
+  readonly isUnavailable: (error: unknown) => boolean;
+}
+
+/** Decisions in a row after which other work of the process gets a turn. */
+const longestSlice = 250;
+
+/**
+ * Every write of a feature goes through here: decided on the newest state this process can know, committed in flights, answered in order
+ * per document. One flight is one transaction; what arrives while it is in the air forms the next one. No timer: a lone write leaves at once.
+ */
+export class CommitQueue {
+  private readonly lanes = new Map<string, Lane>();
+  /** Lanes with something to commit and nothing in the air, longest waiting first. */
+  private readonly ready = new Set<Lane>();
+  /** Lanes that stopped deciding because enough is staged. */
+  private readonly blocked = new Set<Lane>();
+  private queued = 0;
+  private stagedChanges = 0;
+  private flying = 0;
+  private slice = 0;
+  private launching = false;
+  private closed = false;
+  private drained: (() => void) | undefined;
+
+  constructor(private readonly parts: QueueParts) {}
+
+  /** Settles once the write is durable, refused, or known to be unknown. */
+  submit<R>(command: WriteCommand<R>, limits: TaskLimits): Promise<R> {
+    const refusal = this.refusal(command, limits);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const lane = this.laneOf(command.request.key);
+    const task = new WriteTask<R>(command, limits, (reason) => this.giveUp(lane, task as WriteTask, reason), () => this.settled());
+    this.queued++;
+    lane.waiting.push(task as WriteTask);
+    this.stage(lane);
+    return task.promise;
+  }
+
+  /** Takes no more writes; resolves once every one taken is settled. After `drainMs` the rest is refused. */
+  async close(drainMs: number): Promise<void> {
+    this.closed = true;
+    if (this.queued === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((done) => {
+      timer = setTimeout(done, drainMs);
+    });
+    await Promise.race([new Promise<void>((done) => (this.drained = done)), late]);
+    clearTimeout(timer);
+    for (const lane of this.lanes.values()) this.refuseAll(lane);
+  }
+
+  private refusal(command: WriteCommand<unknown>, limits: TaskLimits): Error | undefined {
+    const { collection, maxQueued } = this.parts.options;
+    if (this.closed) return new StorageClosedError(collection);
+    if (limits.signal?.aborted === true) return new OperationTimeoutError(command.request.address, 'aborted', 'before it began', { cause: limits.signal.reason });
+    return this.queued >= maxQueued ? new OverloadError(collection, maxQueued) : undefined;
+  }
+
+  private laneOf(key: string): Lane {
+    let lane = this.lanes.get(key);
+    if (lane === undefined) this.lanes.set(key, (lane = new Lane(key)));
+    return lane;
+  }
+
+  private settled(): void {
+    this.queued--;
+    if (this.closed && this.queued === 0) this.drained?.();
+  }
+
+  // ---- deciding
+
+  private stage(lane: Lane): void {
+    if (lane.staging || lane.pause !== undefined || lane.waiting.length === 0) return;
+    lane.staging = true;
+    void this.stageWaiting(lane, lane.run);
+  }
+
+  private async stageWaiting(lane: Lane, run: number): Promise<void> {
+    for (;;) {
+      const task = lane.waiting.peek();
+      if (task === undefined) break;
+      if (task.isSettled) {
+        lane.waiting.take();
+        continue;
+      }
+      if (this.stagedChanges >= this.parts.options.maxFlightChanges) {
+        this.blocked.add(lane);
+        break;
+      }
+      if (++this.slice > longestSlice) await this.nextTurn();
+      if (lane.run !== run) return;
+      await this.stageOne(lane, task, () => lane.run !== run || task.isSettled);
+      if (lane.run !== run) return;
+    }
+    lane.staging = false;
+    this.disposeIfIdle(lane);
+  }
+
+  private async stageOne(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<void> {
+    try {
+      if (await this.answeredBefore(lane, task, isOver)) return;
+      lane.tip ??= await this.load(lane, task);
+      if (isOver()) return;
+      const base = lane.tip;
+      task.calls++;
+      const decision = await decideSafely(task, base);
+      if (!isOver()) await this.take(lane, task, base, decision, isOver);
+    } catch (error) {
+      if (!isOver()) this.readFailed(lane, task, error);
+    }
+  }
+
+  /** A write that may be a repetition is looked up before it is decided. */
+  private async answeredBefore(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<boolean> {
+    const { request } = task.command;
+    if (!request.mayBeRepeated) return false;
+    if (lane.hasOperation(request.operationId)) {
+      lane.waiting.take();
+      lane.stage({ task, change: undefined, answer: repetition, base: lane.tip as DocumentState });
+      return true;
+    }
+    const event = await this.parts.events.findOperation(request.documentId, request.operationId, { level: 'newest' });
+    if (event === null) return false;
+    if (isOver()) return true;
+    lane.waiting.take();
+    await this.answerFirstResult(task);
+    return true;
+  }
+
+  private async take(lane: Lane, task: WriteTask, base: DocumentState, decision: Decision<unknown>, isOver: () => boolean): Promise<void> {
+    if (decision.kind === 'change') {
+      lane.waiting.take();
+      lane.stage({ task, change: decision.change, answer: decision.answer, base });
+      this.stagedChanges++;
+      this.makeReady(lane);
+      return;
+    }
+    if (lane.hasChangesAhead) {
+      lane.waiting.take();
+      lane.stage({ task, change: undefined, answer: decision.answer, base });
+      return;
+    }
+    if (base.source === 'fresh') {
+      lane.waiting.take();
+      lane.tip = undefined; // fresh for this one only
+      task.answer(decision.answer);
+      return;
+    }
+    // "no change" and refusals are believed on current data only
+    const fresh = await loadState(this.parts, task.command.request);
+    if (!isOver()) lane.tip = fresh;
+  }
+
+  private async load(lane: Lane, task: WriteTask): Promise<DocumentState> {
+    const { request, isNewId } = task.command;
+    if (isNewId && task.calls === 0) return { image: null, version: 0, timestamp: 0, source: 'fresh' };
+    if (!lane.mustBeFresh) {
+      const entry = await this.parts.readPath.cached(request.key);
+      if (entry !== undefined) return { image: entry.image, version: entry.version, timestamp: entry.timestamp, source: 'cached' };
+    }
+    return loadState(this.parts, request);
+  }
+
+  private readFailed(lane: Lane, task: WriteTask, error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    if (!this.parts.isUnavailable(error)) {
+      lane.waiting.take();
+      task.reject(error);
+      return;
+    }
+    task.failures++;
+    task.obstacle = { kind: 'unavailable', error: cause };
+    if (task.failures > task.limits.maxRetries) {
+      lane.waiting.take();
+      this.refuseFor(task, 'timeout', `after ${task.failures} failed reads`);
+      return;
+    }
+    this.pause(lane, task);
+  }
+
+  private nextTurn(): Promise<void> {
+    return new Promise((resume) => {
+      setImmediate(() => {
+        this.slice = 0;
+        resume();
+      });
+    });
+  }
+
+  // ---- committing
+
+  private makeReady(lane: Lane): void {
+    if (lane.inFlight.length === 0 && lane.staged.length > 0) this.ready.add(lane);
+    this.launchSoon();
+  }
+
+  /** In the next turn of the event loop: callers that an ended flight has just answered get on board of the next one. */
+  private launchSoon(): void {
+    if (this.launching || this.ready.size === 0) return;
+    this.launching = true;
+    setImmediate(() => {
+      this.launching = false;
+      this.slice = 0;
+      this.launch();
+    });
+  }
+
+  private launch(): void {
+    while (this.flying < this.parts.options.flights && this.ready.size > 0) {
+      const lanes = this.board();
+      if (lanes.length === 0) return;
+      void this.fly(lanes);
+    }
+    this.unblock();
+  }
+
+  /** Moves staged writes into the air, lane by lane, until a flight is full. */
+  private board(): Lane[] {
+    const { maxFlightChanges, maxFlightBytes } = this.parts.options;
+    const lanes: Lane[] = [];
+    let room = maxFlightChanges;
+    let bytes = 0;
+    for (const lane of this.ready) {
+      const count = boarding(lane.staged, room, lanes.length === 0 ? Infinity : maxFlightBytes - bytes, maxFlightBytes);
+      if (count === 0) continue;
+      this.ready.delete(lane);
+      lane.inFlight = lane.staged.splice(0, count);
+      const changes = changesOf(lane.inFlight);
+      room -= changes.length;
+      bytes += changes.reduce((sum, change) => sum + change.bytes, 0);
+      this.stagedChanges -= changes.length;
+      lanes.push(lane);
+      if (room <= 0 || bytes >= maxFlightBytes) break;
+    }
+    return lanes;
+  }
+
+  private async fly(lanes: readonly Lane[]): Promise<void> {
+    this.flying++;
+    const changes = lanes.flatMap((lane) => changesOf(lane.inFlight));
+    const deadline = Math.max(...lanes.flatMap((lane) => lane.inFlight.map((write) => write.task.deadline)));
+    const outcomes = await this.commit(changes, deadline);
+    let next = 0;
+    for (const lane of lanes) {
+      const count = changesOf(lane.inFlight).length;
+      this.land(lane, outcomes.slice(next, next + count));
+      next += count;
+    }
+    this.flying--;
+    this.launchSoon();
+    this.unblock();
+  }
+
+  private async commit(changes: readonly DocumentChange[], deadline: number): Promise<readonly CommitOutcome[]> {
+    try {
+      return await this.parts.committer.commit(changes, { deadline });
+    } catch (error) {
+      // an adapter that breaks its contract: nothing is known about any of them
+      return changes.map(() => ({ kind: 'unknown', error: error instanceof Error ? error : new Error(String(error)) }));
+    }
+  }
+
+  private land(lane: Lane, outcomes: readonly CommitOutcome[]): void {
+    const landed = lane.inFlight;
+    lane.inFlight = [];
+    if (outcomes.every((outcome) => outcome.kind === 'committed')) {
+      this.landCommitted(lane, landed);
+    } else {
+      this.landFailed(lane, landed, outcomes);
+    }
+    this.stage(lane);
+    this.disposeIfIdle(lane);
+  }
+
+  private landCommitted(lane: Lane, landed: readonly StagedWrite[]): void {
+    lane.mustBeFresh = false;
+    const last = changesOf(landed).at(-1);
+    if (last !== undefined) void this.parts.readPath.committed(lane.key, last.event.serverSeq, last.event.timestamp.getTime(), last.after);
+    this.answerAll(landed);
+    this.answerAll(takeLeadingAnswers(lane));
+    if (lane.staged.length > 0) this.makeReady(lane);
+    else if (lane.tip !== undefined) lane.tip = { ...lane.tip, source: 'cached' };
+  }
+
+  private answerAll(writes: readonly StagedWrite[]): void {
+    for (const { task, change, answer } of writes) {
+      if (answer === repetition) void this.answerFirstResult(task);
+      else task.answer(answer);
+      if (change !== undefined) this.parts.afterCommit.notify({ event: change.event, document: change.after });
+    }
+  }
+
+  private landFailed(lane: Lane, landed: readonly StagedWrite[], outcomes: readonly CommitOutcome[]): void {
+    void this.parts.readPath.forget(lane.key);
+    let next = 0;
+    const again = landed.filter(({ task, change }) => change === undefined || this.mayTryAgain(task, change, outcomes[next++] as CommitOutcome));
+    this.stagedChanges -= changesOf(lane.staged).length;
+    this.ready.delete(lane);
+    lane.restart(again);
+    const hurt = again.find(({ task }) => task.failures > 0);
+    if (hurt !== undefined) this.pause(lane, hurt.task);
+  }
+
+  /** Settles a task whose change was not committed, unless it may be decided anew. */
+  private mayTryAgain(task: WriteTask, change: DocumentChange, outcome: CommitOutcome): boolean {
+    const { address, documentId, operationId } = task.command.request;
+    switch (outcome.kind) {
+      case 'committed': // cannot be: a document's changes are committed together
+      case 'unknown':
+        task.reject(new IndeterminateOutcomeError(address, documentId, operationId, outcome.kind === 'unknown' ? { cause: outcome.error } : undefined));
+        return false;
+      case 'rejected':
+        task.reject(outcome.error);
+        return false;
+      case 'repeated':
+        void this.answerFirstResult(task);
+        return false;
+      case 'grounded':
+        return true;
+      case 'conflict':
+        return this.lostRace(task, change, outcome.pending);
+      case 'unavailable':
+        task.failures++;
+        task.obstacle = { kind: 'unavailable', error: outcome.error };
+        if (task.failures <= task.limits.maxRetries) return true;
+        this.refuseFor(task, 'timeout', `after ${task.failures} attempts`);
+        return false;
+    }
+  }
+
+  private lostRace(task: WriteTask, change: DocumentChange, pending: boolean): boolean {
+    task.failures++;
+    task.obstacle = pending ? { kind: 'locked' } : undefined;
+    // a foreign transaction ends by itself some day: worth the caller's whole time
+    if (pending ? task.limits.maxRetries > 0 : task.failures <= task.limits.maxRetries) return true;
+    if (pending) this.refuseFor(task, 'timeout', 'at the only attempt');
+    else void this.refuseForConflict(task, change);
+    return false;
+  }
+
+  private async refuseForConflict(task: WriteTask, change: DocumentChange): Promise<void> {
+    const { address, documentId } = task.command.request;
+    const found = await this.parts.reader.read(documentId, { level: 'newest' }).catch(() => null);
+    task.reject(
+      new VersionConflictError({
+        address,
+        expected: change.before === null ? 'no-document' : change.expectedVersion,
+        found: found === null ? null : versionOf(found, this.parts.options.versionField),
+        attempts: task.failures,
+        missedEvents: await missedEvents(this.parts.events, documentId, change.expectedVersion),
+      }),
+    );
+  }
+
+  private async answerFirstResult(task: WriteTask): Promise<void> {
+    const { documentId, operationId, address } = task.command.request;
+    try {
+      const event = await this.parts.events.findOperation(documentId, operationId, { level: 'newest' });
+      if (event === null) task.reject(new IndeterminateOutcomeError(address, documentId, operationId));
+      else if (event.operation !== task.command.operation) task.reject(new OperationIdReusedError(address, operationId, event.operation, task.command.operation));
+      else task.resolve(await task.command.firstResult(event));
+    } catch (error) {
+      task.reject(error);
+    }
+  }
+
+  // ---- waiting, giving up, ending
+
+  private pause(lane: Lane, hurt: WriteTask): void {
+    if (lane.pause !== undefined) return;
+    lane.interrupt();
+    if (!lane.hasChangesAhead) lane.tip = undefined;
+    const delay =
+      hurt.obstacle?.kind === 'unavailable' ? outageDelay(hurt.failures, this.parts.random) : retryDelay(hurt.failures + 1, this.parts.options, this.parts.random);
+    lane.pause = setTimeout(() => {
+      lane.pause = undefined;
+      this.stage(lane);
+      this.disposeIfIdle(lane);
+    }, delay);
+  }
+
+  private giveUp(lane: Lane, task: WriteTask, reason: 'timeout' | 'aborted'): void {
+    if (task.isSettled) return;
+    const { address, documentId, operationId } = task.command.request;
+    if (lane.inFlight.some((write) => write.task === task && write.change !== undefined)) {
+      task.reject(new IndeterminateOutcomeError(address, documentId, operationId, { cause: new Error(reason) }));
+      return;
+    }
+    this.refuseFor(task, reason, `after ${Math.round(performance.now() - task.startedAt)} ms`);
+    const staged = lane.staged.length;
+    const changesBefore = changesOf(lane.staged).length;
+    if (staged > 0 && lane.unstage(task)) this.stagedChanges -= changesBefore - changesOf(lane.staged).length;
+    else if (lane.waiting.peek() === task) lane.interrupt(); // its edit may hang: the others need not wait for it
+    if (lane.staged.length === 0) this.ready.delete(lane);
+    this.stage(lane);
+    this.disposeIfIdle(lane);
+  }
+
+  private refuseFor(task: WriteTask, reason: 'timeout' | 'aborted', detail: string): void {
+    const { address } = task.command.request;
+    const { obstacle } = task;
+    if (reason === 'timeout' && obstacle?.kind === 'locked') {
+      task.reject(new DocumentLockedError(address, Math.round(performance.now() - task.startedAt), task.failures));
+      return;
+    }
+    const cause = obstacle?.kind === 'unavailable' ? { cause: obstacle.error } : reason === 'aborted' ? { cause: task.limits.signal?.reason } : undefined;
+    task.reject(new OperationTimeoutError(address, reason, cause?.cause instanceof Error ? `${detail} (${cause.cause.message})` : detail, cause));
+  }
+
+  private refuseAll(lane: Lane): void {
+    const { collection } = this.parts.options;
+    clearTimeout(lane.pause);
+    lane.interrupt();
+    for (const { task, change } of lane.inFlight) {
+      const { address, documentId, operationId } = task.command.request;
+      task.reject(change === undefined ? new StorageClosedError(collection) : new IndeterminateOutcomeError(address, documentId, operationId));
+    }
+    for (const { task } of lane.staged) task.reject(new StorageClosedError(collection));
+    for (let task = lane.waiting.take(); task !== undefined; task = lane.waiting.take()) task.reject(new StorageClosedError(collection));
+  }
+
+  private unblock(): void {
+    if (this.blocked.size === 0 || this.stagedChanges >= this.parts.options.maxFlightChanges) return;
+    const lanes = [...this.blocked];
+    this.blocked.clear();
+    for (const lane of lanes) this.stage(lane);
+  }
+
+  private disposeIfIdle(lane: Lane): void {
+    if (lane.isIdle && this.lanes.get(lane.key) === lane) {
+      this.lanes.delete(lane.key);
+      this.blocked.delete(lane);
+    }
+  }
+}
+
+/** Stands for "answer what the write ahead with the same operationId answered". */
+function repetition(): never {
+  throw new Error('a repetition is answered from the history');
+}
+
+/** A throw of the command is an answer like any other: it has to be true on current data. */
+async function decideSafely(task: WriteTask, base: DocumentState): Promise<Decision<unknown>> {
+  try {
+    return await task.command.decide(base, task.calls);
+  } catch (error) {
+    return {
+      kind: 'answer',
+      answer: () => {
+        throw error;
+      },
+    };
+  }
+}
+
+function changesOf(writes: readonly StagedWrite[]): DocumentChange[] {
+  return writes.flatMap((write) => write.change ?? []);
+}
+
+/** How many staged writes of a lane go on board; a create after a delete waits, since one flight writes a document once. */
+function boarding(staged: readonly StagedWrite[], room: number, bytesLeft: number, maxFlightBytes: number): number {
+  let count = 0;
+  let changes = 0;
+  let bytes = 0;
+  for (const { change } of staged) {
+    if (change !== undefined) {
+      const tooMany = changes >= room;
+      const tooLarge = changes > 0 ? bytes + change.bytes > Math.min(bytesLeft, maxFlightBytes) : change.bytes > bytesLeft;
+      if (tooMany || tooLarge || (changes > 0 && change.event.operation === 'create')) break;
+      changes++;
+      bytes += change.bytes;
+    }
+    count++;
+  }
+  return changes === 0 ? 0 : count;
+}
+
+function takeLeadingAnswers(lane: Lane): StagedWrite[] {
+  const first = lane.staged.findIndex((write) => write.change !== undefined);
+  return lane.staged.splice(0, first < 0 ? lane.staged.length : first);
+}

@@ -1,0 +1,42 @@
+import { DocumentNotFoundError } from '../errors/document-not-found.error.js';
+import { HistoryMissingError } from '../errors/history-missing.error.js';
+import type { Image } from '../model/diff.js';
+import type { DocumentState } from '../read/document-state.js';
+import { buildEvent } from './build-event.js';
+import { checkExpectedVersion } from './check-expected-version.js';
+import { checkLimits } from './check-limits.js';
+import { facts } from './decide-upsert.js';
+import type { Decision, WriteRequest } from './write-command.js';
+import type { WriteTools } from './write-tools.js';
+
+/** What `deleteOne` answers. */
+export interface DeleteResult {
+  /** `false`: there was nothing to delete and nothing was recorded. */
+  readonly deleted: boolean;
+  /** Number of the delete event; when nothing was deleted, the newest number of the history, `0` without one. */
+  readonly version: number;
+}
+
+/** Deletes the document and leaves its last state as the tombstone. */
+export async function decideDelete(
+  request: WriteRequest,
+  options: { readonly expectedVersion: number | 'any'; readonly throwIfMissing: boolean },
+  base: DocumentState,
+  tools: WriteTools,
+): Promise<Decision<DeleteResult>> {
+  const before: Image | null = base.image;
+  await checkExpectedVersion(request, options.expectedVersion, base, tools);
+  if (before === null) {
+    if (options.throwIfMissing) throw new DocumentNotFoundError(request.address);
+    return { kind: 'answer', answer: () => ({ deleted: false, version: base.version }) };
+  }
+  if (base.version === 0) throw new HistoryMissingError(request.address);
+  const now = Math.max(tools.now(), base.timestamp);
+  const bytes = checkLimits(request, null, before, tools);
+  const event = buildEvent(request, base, { operation: 'delete', deletedDoc: before }, { ...facts(tools), now });
+  return {
+    kind: 'change',
+    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: null, bytes },
+    answer: () => ({ deleted: true, version: base.version + 1 }),
+  };
+}

@@ -1,0 +1,84 @@
+import { DocumentNotFoundError } from '../errors/document-not-found.error.js';
+import { HistoryMissingError } from '../errors/history-missing.error.js';
+import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
+import { cloneValue, InvalidValueError, sameValue } from '../model/bson-values.js';
+import type { Diff, DiffPaths, Image } from '../model/diff.js';
+import type { DocumentState } from '../read/document-state.js';
+import { buildEvent } from './build-event.js';
+import { checkExpectedVersion } from './check-expected-version.js';
+import { checkLimits } from './check-limits.js';
+import { computeDiff } from './compute-diff.js';
+import { facts } from './decide-upsert.js';
+import { type Edit, runEdit } from './run-edit.js';
+import type { Decision, WriteRequest } from './write-command.js';
+import type { WriteTools } from './write-tools.js';
+
+/** What `findOneAndUpdate` answers. */
+export interface UpdateResult<T> {
+  /** The document after the edit; the caller's own copy. */
+  readonly document: T;
+  /** What changed; `hasChanges: false` when the edit changed nothing: then nothing was written or recorded. */
+  readonly diff: Diff;
+}
+
+/** Runs the edit and records what it changed. */
+export async function decideUpdate(
+  request: WriteRequest,
+  edit: Edit<Image>,
+  expected: number | 'any',
+  base: DocumentState,
+  call: number,
+  tools: WriteTools,
+): Promise<Decision<UpdateResult<Image>>> {
+  const before = base.image;
+  if (before === null) throw new DocumentNotFoundError(request.address);
+  if (base.version === 0) throw new HistoryMissingError(request.address);
+  await checkExpectedVersion(request, expected, base, tools);
+  const now = Math.max(tools.now(), base.timestamp);
+  const edited = await runEdit(edit, before, { attempt: call });
+  const after = await castEdited(before, edited, new Date(now), tools);
+  const diff = diffOf(before, after, tools);
+  if (isEmpty(diff)) return { kind: 'answer', answer: () => unchanged(before, base.version) };
+
+  const { versionField } = tools.options;
+  const stored: Image = { ...after, [versionField]: base.version + 1 };
+  const bytes = checkLimits(request, stored, diff, tools);
+  const event = buildEvent(request, base, { operation: 'update', diff }, { ...facts(tools), now });
+  return {
+    kind: 'change',
+    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: stored, bytes },
+    answer: () => ({
+      document: cloneValue(stored) as Image,
+      diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set) as Image, unset: [...diff.unset] },
+    }),
+  };
+}
+
+/** The image to be written; `before` itself when the edit changed nothing. */
+async function castEdited(before: Image, edited: Image, now: Date, tools: WriteTools): Promise<Image> {
+  if ('_id' in edited && !sameValue(edited['_id'], before['_id'])) {
+    throw new InvalidArgumentError("the edit's result", 'it has another _id than the document; a document keeps its _id for life');
+  }
+  const raw = diffOf(before, edited, tools);
+  return isEmpty(raw) ? before : tools.caster.castChanges(before, edited, raw, now);
+}
+
+function diffOf(before: Image, after: Image, tools: WriteTools): DiffPaths {
+  if (before === after) return { set: {}, unset: [] };
+  try {
+    return computeDiff(before, after, { versionField: tools.options.versionField });
+  } catch (error) {
+    if (error instanceof InvalidValueError) throw new InvalidArgumentError("the edit's result", `${error.path} ${error.reason}`, { cause: error });
+    throw error;
+  }
+}
+
+function isEmpty(diff: DiffPaths): boolean {
+  if (diff.unset.length > 0) return false;
+  for (const _path in diff.set) return false;
+  return true;
+}
+
+function unchanged(image: Image, version: number): UpdateResult<Image> {
+  return { document: cloneValue(image) as Image, diff: { hasChanges: false, version, set: {}, unset: [] } };
+}

@@ -1,0 +1,46 @@
+import { VersionConflictError } from '../errors/version-conflict.error.js';
+import { cloneValue } from '../model/bson-values.js';
+import type { Image } from '../model/diff.js';
+import type { DocumentState } from '../read/document-state.js';
+import { buildEvent } from './build-event.js';
+import { checkLimits } from './check-limits.js';
+import type { Decision, WriteRequest } from './write-command.js';
+import type { WriteTools } from './write-tools.js';
+
+/** What `findOneAndUpsert` answers. */
+export interface UpsertResult<T> {
+  /** The stored document; the caller's own copy. */
+  readonly document: T;
+  /** `false`: it existed, it is returned as it is and nothing was recorded. */
+  readonly created: boolean;
+}
+
+/** Creates the document when it is absent, else answers the existing one. */
+export async function decideUpsert(
+  request: WriteRequest,
+  data: Image,
+  expected: 'no-document' | 'any',
+  base: DocumentState,
+  tools: WriteTools,
+): Promise<Decision<UpsertResult<Image>>> {
+  const existing = base.image;
+  if (existing !== null) {
+    if (expected === 'no-document') throw new VersionConflictError({ address: request.address, expected, found: base.version, attempts: 1, advice: 'The document exists already.' });
+    return { kind: 'answer', answer: () => ({ document: cloneValue(existing) as Image, created: false }) };
+  }
+  const now = Math.max(tools.now(), base.timestamp);
+  const cast = await tools.caster.castNew(request.documentId, data, new Date(now));
+  const after: Image = { ...cast, [tools.options.versionField]: base.version + 1 };
+  const bytes = checkLimits(request, after, after, tools);
+  const event = buildEvent(request, base, { operation: 'create', createdDoc: after }, { ...facts(tools), now });
+  return {
+    kind: 'change',
+    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes },
+    answer: () => ({ document: cloneValue(after) as Image, created: true }),
+  };
+}
+
+/** What every event of this feature takes from it. */
+export function facts(tools: WriteTools): { schemaVersion: number | undefined; transactionId: string | undefined } {
+  return { schemaVersion: tools.options.schemaVersion, transactionId: tools.transactionId };
+}

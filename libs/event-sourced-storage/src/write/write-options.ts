@@ -1,0 +1,41 @@
+import type { EventMetadata } from '../model/document-event.js';
+import type { TransactionSession } from '../read/document-reader.js';
+
+/** Options of every write. */
+export interface WriteOptions {
+  /**
+   * Idempotency key: a write that is repeated with the same key answers the first result and writes nothing. 1 to 200 characters.
+   * A result without an event (nothing changed) is not remembered. Valid until the event is compacted.
+   */
+  readonly operationId?: string;
+  /** User keys recorded with the event; at most 16 KiB. */
+  readonly metadata?: EventMetadata;
+  /** Write inside this transaction of yours. The cache and the events follow once it is committed. */
+  readonly session?: TransactionSession;
+  /** Gives up when aborted: `OperationTimeoutError`, or `IndeterminateOutcomeError` when the commit may be on its way. */
+  readonly signal?: AbortSignal;
+  /** Time budget of this call in milliseconds, instead of the feature's. `0` means none. */
+  readonly timeoutMs?: number;
+  /** Retries of this call after a lost race, instead of the feature's. `0` means one attempt. */
+  readonly maxRetries?: number;
+}
+
+/** What the caller believes to be stored: a version, `'no-document'`, or `'any'` (default). Anything else found is a `VersionConflictError`. */
+export type ExpectedVersion = number | 'no-document' | 'any';
+
+/** Options of `findOneAndUpsert`. */
+export interface UpsertOptions extends WriteOptions {
+  readonly expectedVersion?: 'no-document' | 'any';
+}
+
+/** Options of `findOneAndUpdate`. */
+export interface UpdateOptions extends WriteOptions {
+  readonly expectedVersion?: number | 'any';
+}
+
+/** Options of `deleteOne`. */
+export interface DeleteOptions extends WriteOptions {
+  readonly expectedVersion?: number | 'any';
+  /** Throw `DocumentNotFoundError` instead of answering `{ deleted: false }`. Default `false`. */
+  readonly throwIfMissing?: boolean;
+}

@@ -1,0 +1,22 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsNumber, IsString, Length, Matches } from 'class-validator';
+import type { NewGame } from '../games.service.js';
+
+/** Body of `POST /games` and `PUT /games/:id`. */
+export class CreateGameDto implements NewGame {
+  @ApiProperty({ example: 'Raid on the Iron Keep', minLength: 1, maxLength: 100, description: 'Surrounding white space is removed.' })
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))
+  @Matches(/^[^\p{Cc}\p{Cs}]*$/u, { message: 'name must not contain control characters' })
+  @Length(1, 100)
+  @IsString()
+  readonly name!: string;
+
+  @ApiPropertyOptional({ example: 100, default: 0 })
+  @IsNumber()
+  readonly gold: number = 0;
+
+  @ApiPropertyOptional({ example: 200, default: 0 })
+  @IsNumber()
+  readonly experience: number = 0;
+}

@@ -1,0 +1,27 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Leaderboard, type Rank } from './leaderboard.js';
+
+class RankAnswer implements Rank {
+  @ApiProperty({ example: '665f1c2e9b1e8a0012345678' })
+  readonly id!: string;
+
+  @ApiProperty({ example: 'Raid on the Iron Keep' })
+  readonly name!: string;
+
+  @ApiProperty({ example: 150 })
+  readonly gold!: number;
+}
+
+@ApiTags('reactions')
+@Controller('leaderboard')
+export class LeaderboardController {
+  constructor(private readonly board: Leaderboard) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The ten games with most gold', description: 'Kept in memory by a handler of document events.' })
+  @ApiOkResponse({ type: [RankAnswer] })
+  top(): Rank[] {
+    return this.board.top(10);
+  }
+}

@@ -1,0 +1,21 @@
+import { type ArgumentMetadata, BadRequestException, Injectable, ValidationPipe } from '@nestjs/common';
+import { findHostileKey } from './find-hostile-key.js';
+
+/** Checks bodies and queries against their classes; nothing that a class does not name gets through. */
+@Injectable()
+export class RequestValidationPipe extends ValidationPipe {
+  constructor() {
+    super({ whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, transform: true, stopAtFirstError: true });
+  }
+
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body') refuseHostileBody(value);
+    return super.transform(value, metadata);
+  }
+}
+
+function refuseHostileBody(body: unknown): void {
+  if (body === undefined) throw new BadRequestException('Send the body as JSON, with the header content-type: application/json.');
+  const problem = findHostileKey(body);
+  if (problem !== undefined) throw new BadRequestException(problem);
+}
