@@ -14,7 +14,7 @@ const mayImport = {
   model: [],
   errors: ['model'],
   options: ['model', 'errors'],
-  history: ground,
+  history: [...ground, 'read'],
   read: ground,
   write: [...ground, 'history', 'read'],
   publish: core,

@@ -13,7 +13,7 @@ const bad = [
   ['room-model', 'model/', 'errors/'],
   ['room-errors', 'errors/', 'options/'],
   ['room-options', 'options/', 'history/'],
-  ['room-history', 'history/', 'read/'],
+  ['room-history', 'history/', 'write/'],
   ['room-read', 'read/', 'history/'],
   ['room-write', 'write/', 'publish/'],
   ['room-write', 'write/', 'maintenance/'],

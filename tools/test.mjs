@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { buildWhenStale } from './build-when-stale.mjs';
 import { npm } from './npm.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,6 +21,8 @@ const checks = [
 const jestArguments = process.argv.slice(2);
 const summary = [];
 for (const [name, check] of jestArguments.length ? [] : checks) note(name, await timed(check));
+// tests that kill a process run the built library in it, as a user's process would
+note('build', await timed(build));
 const tests = await timed(runJest);
 note('tests', tests);
 
@@ -35,6 +38,16 @@ async function timed(step) {
   const started = performance.now();
   const result = await step();
   return { ...result, seconds: (performance.now() - started) / 1000 };
+}
+
+function build() {
+  console.log('\n> build, unless it is fresh');
+  try {
+    buildWhenStale(root);
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, remark: error.message };
+  }
 }
 
 function script(name) {

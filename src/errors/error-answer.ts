@@ -25,25 +25,24 @@ export interface ErrorAnswer {
   readonly body: { readonly code: string; readonly message: string; readonly [fact: string]: unknown };
 }
 
-type ErrorClass<E extends EventSourcedStorageError> = abstract new (...args: never[]) => E;
-type Rule = { readonly type: ErrorClass<EventSourcedStorageError>; readonly status: number; readonly facts: readonly string[] };
+type Rule = (error: EventSourcedStorageError) => { readonly status: number; readonly facts: object } | undefined;
 
 /** One line per error of the storage: its status, and which of its facts a client may see. */
 const rules: readonly Rule[] = [
-  rule(InvalidArgumentError, 400, 'argument'),
-  rule(DocumentValidationError, 400, 'problems'),
+  rule(InvalidArgumentError, 400, ({ argument }) => ({ argument })),
+  rule(DocumentValidationError, 400, ({ problems }) => ({ problems })),
   rule(DocumentNotFoundError, 404),
-  rule(VersionConflictError, 409, 'expected', 'found'),
-  rule(OperationIdReusedError, 409, 'recorded', 'asked'),
+  rule(VersionConflictError, 409, ({ expected, found }) => ({ expected, found })),
+  rule(OperationIdReusedError, 409, ({ recorded, asked }) => ({ recorded, asked })),
   rule(HistoryMissingError, 409),
-  rule(DuplicateValueError, 409, 'index'),
-  rule(HistoryCompactedError, 410, 'floor', 'head'),
-  rule(ClientAheadError, 410, 'head', 'asked'),
-  rule(LimitExceededError, 413, 'limit', 'allowed', 'value'),
+  rule(DuplicateValueError, 409, ({ index }) => ({ index })),
+  rule(HistoryCompactedError, 410, ({ floor, head }) => ({ floor, head })),
+  rule(ClientAheadError, 410, ({ head, asked }) => ({ head, asked })),
+  rule(LimitExceededError, 413, ({ limit, allowed, value }) => ({ limit, allowed, value })),
   rule(OverloadError, 503),
   rule(DocumentLockedError, 503),
-  rule(IndeterminateOutcomeError, 503, 'operationId'),
-  rule(OperationTimeoutError, 503, 'reason'),
+  rule(IndeterminateOutcomeError, 503, ({ documentId, operationId }) => ({ documentId, operationId })),
+  rule(OperationTimeoutError, 503, ({ reason }) => ({ reason })),
   rule(StorageClosedError, 503),
   rule(HistoryCorruptError, 500),
 ];
@@ -57,34 +56,30 @@ export function errorAnswer(error: unknown, request: { readonly hasIfMatch: bool
   return { status: 500, body: { code: 'INTERNAL_ERROR', message: internalMessage } };
 }
 
-function rule<E extends EventSourcedStorageError>(type: ErrorClass<E>, status: number, ...facts: readonly (keyof E & string)[]): Rule {
-  return { type, status, facts };
+function rule<E extends EventSourcedStorageError>(type: abstract new (...args: never[]) => E, status: number, facts: (error: E) => object = () => ({})): Rule {
+  return (error) => (error instanceof type ? { status, facts: facts(error) } : undefined);
 }
 
 function storageAnswer(error: EventSourcedStorageError, hasIfMatch: boolean): ErrorAnswer {
-  const { status, facts } = rules.find(({ type }) => error instanceof type) ?? { status: 500, facts: [] };
-  const values = error as unknown as Readonly<Record<string, unknown>>; // the names were checked where the rule was made
+  const { status, facts } = findRule(error) ?? { status: 500, facts: {} };
   return {
     status: hasIfMatch && error instanceof VersionConflictError ? 412 : status,
-    body: {
-      code: error.code,
-      message: status === 500 ? internalMessage : error.message,
-      ...Object.fromEntries(facts.map((fact) => [fact, values[fact]])),
-    },
+    body: { code: error.code, message: status === 500 ? internalMessage : error.message, ...facts },
   };
+}
+
+function findRule(error: EventSourcedStorageError): ReturnType<Rule> {
+  for (const matching of rules) {
+    const found = matching(error);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function httpAnswer(error: HttpException): ErrorAnswer {
   const status = error.getStatus();
   const response = error.getResponse();
-  const { statusCode: _statusCode, error: _error, code, message, ...facts } = (typeof response === 'object' ? response : {}) as Readonly<Record<string, unknown>>;
-  const lines = Array.isArray(message) ? message : [message];
-  return {
-    status,
-    body: {
-      code: typeof code === 'string' ? code : (HttpStatus[status] ?? 'HTTP_ERROR'),
-      message: typeof message === 'undefined' ? error.message : lines.join('; '),
-      ...facts,
-    },
-  };
+  const said: Readonly<Record<string, unknown>> = typeof response === 'object' ? { ...response } : {};
+  const { statusCode: _statusCode, error: _error, code = HttpStatus[status], message = error.message, ...facts } = said;
+  return { status, body: { code: String(code), message: Array.isArray(message) ? message.join('; ') : String(message), ...facts } };
 }

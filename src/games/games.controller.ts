@@ -54,7 +54,8 @@ export class GamesController {
   @UseInterceptors(VersionTagInterceptor)
   async create(@Body() body: CreateGameDto, @ClientId() clientId: string, @Res({ passthrough: true }) response: Response): Promise<Game> {
     const created = await this.games.create(body, clientId);
-    response.location(`/games/${created._id.toHexString()}`);
+    const { _id: id } = created;
+    response.location(`/games/${id.toHexString()}`);
     return created;
   }
 

@@ -6,7 +6,7 @@ describe('findHostileKey', () => {
     expect(findHostileKey(JSON.parse(json))).toBeUndefined();
   });
 
-  it.each(['{"__proto__":{"admin":true}}', '{"a":[{"constructor":{"prototype":1}}]}', '{"prototype":1}'])('refuses %s', (json) => {
+  it.each(['{"__proto__":{"admin":true}}', '{"a":[{"constructor":{"prototype":1}}]}', '{"prototype":1}', '{"toString":1}', '{"a":{"valueOf":1}}'])('refuses %s', (json) => {
     expect(findHostileKey(JSON.parse(json))).toMatch(/^The key \w+ is refused\.$/);
   });
 

@@ -1,7 +1,10 @@
 import { type ArgumentMetadata, BadRequestException, Injectable, ValidationPipe } from '@nestjs/common';
 import { findHostileKey } from './find-hostile-key.js';
 
-/** Checks bodies and queries against their classes; nothing that a class does not name gets through. */
+/**
+ * Checks bodies and queries against their classes; nothing that a class does not name gets through. Path parameters have pipes of their
+ * own, which must see them as they came: Nest's would already have made a number of `0x10`.
+ */
 @Injectable()
 export class RequestValidationPipe extends ValidationPipe {
   constructor() {
@@ -10,7 +13,7 @@ export class RequestValidationPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'body') refuseHostileBody(value);
-    return super.transform(value, metadata);
+    return metadata.type === 'body' || metadata.type === 'query' ? super.transform(value, metadata) : value;
   }
 }
 

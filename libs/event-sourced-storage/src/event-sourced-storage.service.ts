@@ -55,7 +55,7 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
    * @throws IndeterminateOutcomeError when it is not known whether the write happened
    */
   async findOneAndUpsert(data: Partial<T>, clientId: string, options: UpsertOptions = {}): Promise<UpsertResult<T>> {
-    return (await this.engine.upsert(data as Image, clientId, options)) as unknown as UpsertResult<T>;
+    return (await this.engine.upsert(data, clientId, options)) as unknown as UpsertResult<T>;
   }
 
   /**

@@ -57,7 +57,9 @@ export class CacheManagerDocumentCache extends DocumentCache {
 
   override async get(key: string): Promise<CachedDocument | undefined> {
     try {
-      const entry = this.intact(await within(this.timeoutMs, this.backend.get(this.prefix + key)), key);
+      const value = await this.read(key);
+      const entry = this.entryOf(value, key);
+      if (entry === undefined && value !== undefined) void this.drop(key);
       return entry === undefined || this.isExpired(entry) ? undefined : entry;
     } catch (error) {
       this.warn('get', key, error);
@@ -86,8 +88,12 @@ export class CacheManagerDocumentCache extends DocumentCache {
   }
 
   private async hasNewer(key: string, version: number): Promise<boolean> {
-    const there = this.intact(await within(this.timeoutMs, this.backend.get(this.prefix + key)), key);
+    const there = this.entryOf(await this.read(key), key);
     return there !== undefined && there.version > version;
+  }
+
+  private async read(key: string): Promise<unknown> {
+    return (await within(this.timeoutMs, this.backend.get(this.prefix + key))) ?? undefined;
   }
 
   private async set(key: string, entry: CacheEntry): Promise<void> {
@@ -100,19 +106,12 @@ export class CacheManagerDocumentCache extends DocumentCache {
     await within(this.timeoutMs, this.backend.del(this.prefix + key));
   }
 
-  /** What the backend answered, if it is an entry of this document; anything else is dropped. */
-  private intact(value: unknown, key: string): CacheEntry | undefined {
-    if (value === undefined || value === null) return undefined;
-    const entry = this.read(value, key);
-    if (entry === undefined) void this.drop(key);
-    return entry;
-  }
-
-  private read(value: unknown, key: string): CacheEntry | undefined {
+  /** What the backend answered, if it is an intact entry of this document. */
+  private entryOf(value: unknown, key: string): CacheEntry | undefined {
     try {
-      return this.form.fromBackend(value, key);
+      return value === undefined ? undefined : this.form.fromBackend(value, key);
     } catch {
-      return undefined;
+      return undefined; // bytes that are no BSON, an `_id` that is none
     }
   }
 

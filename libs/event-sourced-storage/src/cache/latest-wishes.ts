@@ -29,7 +29,7 @@ export class LatestWishes<V extends { readonly version: number }> {
 
   private start(key: string, wish: Wish<V>): Promise<void> {
     const lane: Lane<V> = {
-      running: this.fulfil(key, wish).then(() => {
+      running: this.fulfil(key, wish).finally(() => {
         if (lane.next === undefined) this.lanes.delete(key);
       }),
     };

@@ -19,6 +19,10 @@ export class LimitedWarnings {
     const more = this.keptBack === 0 ? '' : ` (${this.keptBack} more since the last warning)`;
     this.quietUntil = now + pauseMs;
     this.keptBack = 0;
-    this.onWarning(message + more);
+    try {
+      this.onWarning(message + more);
+    } catch {
+      // a failing listener must not reach the reader or writer
+    }
   }
 }

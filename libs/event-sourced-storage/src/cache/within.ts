@@ -16,6 +16,6 @@ export function within<T>(timeoutMs: number, answer: Promise<T>, onLate?: () => 
       clearTimeout(timer);
       if (isLate) onLate?.();
     };
-    answer.then(resolve, reject).finally(settle);
+    void Promise.resolve(answer).then(resolve, reject).finally(settle); // not every backend keeps to its types
   });
 }

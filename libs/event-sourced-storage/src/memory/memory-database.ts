@@ -52,7 +52,10 @@ export class MemoryDatabase {
 
   addEvents(key: string, events: readonly DocumentEvent<Image>[]): void {
     const history = [...(this.histories.get(key) ?? []), ...cloneValue(events)];
-    this.histories.set(key, history.sort((a, b) => a.serverSeq - b.serverSeq));
+    this.histories.set(
+      key,
+      history.toSorted((a, b) => a.serverSeq - b.serverSeq),
+    );
   }
 
   /** The snapshots of a document, in the order in which they were saved. */

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { type CachedDocument, DocumentCache } from '../read/document-cache.js';
 
 /** Remembers every document for ever. */

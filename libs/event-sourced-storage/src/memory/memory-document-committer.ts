@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import type { TransactionSession } from '../read/document-reader.js';
 import { versionOf } from '../read/document-state.js';

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { type EventQuery, type EventReadOptions, EventStore } from '../history/event-store.js';
 import { idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import type { TransactionSession } from '../read/document-reader.js';
 import type { MemoryDatabase } from './memory-database.js';

@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { SnapshotStore } from '../history/snapshot-store.js';
 import { idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
@@ -17,9 +18,9 @@ export class MemorySnapshotStore extends SnapshotStore {
     return this.find(key, snapshot.serverSeq) ?? snapshot;
   }
 
-  override async newest(id: DocumentId, atMost = Infinity): Promise<Snapshot<Image> | null> {
+  override async newest(id: DocumentId, atMost: number = Infinity): Promise<Snapshot<Image> | null> {
     const found = this.database.snapshots(idKey(id)).filter(({ serverSeq }) => serverSeq <= atMost);
-    return found.sort((a, b) => b.serverSeq - a.serverSeq)[0] ?? null;
+    return found.toSorted((a, b) => b.serverSeq - a.serverSeq)[0] ?? null;
   }
 
   private find(key: string, serverSeq: number): Snapshot<Image> | undefined {

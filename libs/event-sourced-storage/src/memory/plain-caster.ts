@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { DocumentValidationError } from '../errors/document-validation.error.js';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { applyDiff } from '../history/apply-diff.js';

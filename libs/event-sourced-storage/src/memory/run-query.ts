@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { isPlainObject, sameValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
+import type { BsonTyped } from '../model/document-id.js';
 import { childOf } from '../model/diff-path.js';
 import type { DocumentQuery } from '../read/document-reader.js';
 
@@ -24,7 +25,7 @@ const tests: Readonly<Record<string, Test>> = {
  * @throws InvalidArgumentError for any other operator
  */
 export function runQuery(documents: readonly Image[], { filter, sort = {}, skip = 0, limit, projection }: DocumentQuery): Image[] {
-  const found = documents.filter((document) => matches(document, filter)).sort((a, b) => order(a, b, sort));
+  const found = documents.filter((document) => matches(document, filter)).toSorted((a, b) => order(a, b, sort));
   const page = found.slice(skip, limit === undefined ? undefined : skip + limit);
   return projection === undefined ? page : page.map((document) => project(document, projection));
 }
@@ -69,7 +70,11 @@ function compare(a: unknown, b: unknown): number {
 function comparable(value: unknown): number | string | undefined {
   if (typeof value === 'number' || typeof value === 'string') return value;
   if (typeof value === 'bigint' || value instanceof Date) return Number(value);
-  return typeof value === 'object' && value !== null && !isPlainObject(value) && '_bsontype' in value ? String(value) : undefined;
+  return isBsonTyped(value) ? value.toString() : undefined;
+}
+
+function isBsonTyped(value: unknown): value is BsonTyped {
+  return typeof value === 'object' && value !== null && '_bsontype' in value && !isPlainObject(value);
 }
 
 function order(a: Image, b: Image, sort: Readonly<Record<string, 1 | -1>>): number {

@@ -219,15 +219,18 @@ export function idKey(id: DocumentId): string {
   if (typeof id === 'string') return `s:${id}`;
   if (typeof id === 'number') return Number.isInteger(id) && !Number.isSafeInteger(id) ? `n:${BigInt(id)}` : `n:${id}`;
   if (typeof id === 'bigint') return `n:${id}`;
-  return instanceKey(id);
+  const text = instanceKey(id);
+  if (text === undefined) throw new InvalidValueError('_id', 'is no document id: expected an ObjectId, UUID, Binary, string or number');
+  return text;
 }
 
-function instanceKey(id: object): string {
+function instanceKey(id: unknown): string | undefined {
+  if (typeof id !== 'object' || id === null || isPlain(id)) return undefined;
   if (isObjectId(id)) return `o:${id.toHexString()}`;
   if (isBinary(id)) return `b:${id.sub_type}:${Buffer.from(bytesOf(id)).toString('hex')}`;
   if (isDecimal128(id)) return `n:${decimalKey(String(id))}`;
-  if (isNumberLike(id)) return tagOf(id) === 'Long' ? `n:${String(id)}` : idKey(Number(id));
-  throw new InvalidValueError('_id', 'is no document id: expected an ObjectId, UUID, Binary, string or number');
+  if (!isNumberLike(id)) return undefined;
+  return tagOf(id) === 'Long' ? `n:${String(id)}` : idKey(Number(id));
 }
 
 /** One text for all decimals of one value (1.0, 1.00, 10E-1), and for integers the text that a number has. */
@@ -340,7 +343,8 @@ function decimalDigits(index: number): number {
  * objects with `toBSON()` or `toObject()` what these return, further class instances their own fields, lone surrogates in texts U+FFFD.
  * Buffers stay Buffers and bigints bigints: the driver stores them as Binary and Long.
  * @throws InvalidValueError for what cannot be stored (functions, symbols, invalid Dates, Sets, Promises …), a key that is `__proto__`,
- * `constructor`, `prototype`, `_bsontype` or contains NUL, and for depth over {@link maxDocumentDepth}, which an object in itself has too
+ * `constructor`, `prototype`, `_bsontype` or contains NUL, an array under a name that every object inherits (`toString`), which the driver
+ * cannot read back, and for depth over {@link maxDocumentDepth}, which an object in itself has too
  */
 export function normalizeImage(value: unknown): Image {
   const image = normalizeValue(value, []);
@@ -379,7 +383,9 @@ function normalizeFields(record: PlainObject, trail: Trail): PlainObject {
   const copy: PlainObject = {};
   for (const key of Object.keys(record)) {
     const value = record[key];
-    if (value !== undefined) copy[storableKey(key, trail)] = normalizeChild(key, value, trail);
+    if (value === undefined) continue;
+    if (Array.isArray(value) && isInherited(key)) refuse([...trail, key], 'is an array under a name that every object inherits');
+    copy[storableKey(key, trail)] = normalizeChild(key, value, trail);
   }
   return copy;
 }
@@ -398,6 +404,11 @@ function storableKey(key: string, trail: Trail): string {
   if (isForbiddenKey(key) || key === '_bsontype') return refuse([...trail, key], 'has a key that is refused');
   if (key.includes('\0')) return refuse([...trail, key], 'has a key with a NUL character');
   return wellFormed(key);
+}
+
+/** Objects in an array under such a name (`toString`, `valueOf` …) come back from the driver as bytes: it finds the name in `fieldsAsRaw`. */
+function isInherited(key: string): boolean {
+  return key in Object.prototype;
 }
 
 const storableTags: ReadonlySet<string> = new Set([

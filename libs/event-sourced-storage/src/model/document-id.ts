@@ -1,6 +1,7 @@
 /** A BSON value class (ObjectId, UUID, Decimal128 …) recognised by its tag, never by `instanceof`: two copies of the driver may be loaded. */
 export interface BsonTyped {
   readonly _bsontype: string;
+  toString(): string;
 }
 
 /**

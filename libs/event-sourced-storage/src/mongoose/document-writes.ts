@@ -31,7 +31,7 @@ export function storedVersion(version: number): number | mongoose.mongo.Long {
 }
 
 /** One statement of the flight's `bulkWrite`. */
-export type Put = mongoose.mongo.AnyBulkWriteOperation<mongoose.mongo.BSON.Document>;
+export type Put = mongoose.mongo.AnyBulkWriteOperation;
 
 /**
  * What a group puts into its document, `null` when it only removes it. A create is an upsert, so that it rides with the updates: an id

@@ -16,7 +16,7 @@ const outageNames = new Set(['MongoNetworkError', 'MongoNetworkTimeoutError', 'M
 const socketCodes = new Set<unknown>(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 function facts(error: unknown): DriverError {
-  return typeof error === 'object' && error !== null ? (error as DriverError) : {};
+  return typeof error === 'object' && error !== null ? (error) : {};
 }
 
 /** As an `Error`, whatever was thrown. */

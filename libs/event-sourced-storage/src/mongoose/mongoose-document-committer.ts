@@ -21,7 +21,7 @@ import { majorityTransaction } from './transaction-options.js';
 import { StepTimeoutError, within } from './within.js';
 
 type Session = mongoose.mongo.ClientSession;
-type Collection = mongoose.mongo.Collection<mongoose.mongo.BSON.Document>;
+type Collection = mongoose.mongo.Collection;
 type EventCollection = mongoose.mongo.Collection<EventRecord>;
 
 /** No step of a flight waits longer for its answer, in ms, however much time its callers have: a silent server answers nobody. */
@@ -89,9 +89,9 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     try {
       session.startTransaction(majorityTransaction);
       const hits = await this.step('writing documents', deadline, this.writeDocuments(groups, session));
-      if (hits < groups.length) aboard = await this.step('looking for the conflict', deadline, this.unmoved(groups));
+      if (hits > 0 && hits < groups.length) aboard = await this.step('looking for the conflict', deadline, this.unmoved(groups));
       if (aboard.length !== hits) {
-        // moved again between the two looks, or nobody is left: nothing was committed, everyone looks again
+        // nobody was there, or somebody moved between the two looks: nothing is committed, everyone looks again
         await this.abort(session);
         return { settled: settle(groups, { kind: 'conflict', pending: false }), again: [] };
       }
@@ -132,7 +132,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
 
   private async insertEvents(groups: readonly DocumentWrite[], flight: unknown, session: Session): Promise<void> {
     const records = groups.flatMap((group) => group.changes.map((change) => toRecord(change.event, flight)));
-    await this.events.insertMany(records as mongoose.mongo.OptionalUnlessRequiredId<EventRecord>[], { session, ordered: true });
+    await this.events.insertMany(records, { session, ordered: true });
   }
 
   /** Who is still at the expected number, seen from outside the transaction: inside, ours cannot be told from foreign writes. */

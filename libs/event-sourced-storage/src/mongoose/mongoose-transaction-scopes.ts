@@ -60,7 +60,8 @@ export class MongooseTransactionScopes extends TransactionScopes {
 
   private check(session: TransactionSession): Session {
     const own = session as Session;
-    if (typeof own !== 'object' || own === null || typeof own.inTransaction !== 'function' || typeof own.once !== 'function') {
+    const given: unknown = session;
+    if (typeof given !== 'object' || given === null || typeof own.inTransaction !== 'function' || typeof own.once !== 'function') {
       throw new InvalidArgumentError('session', 'a ClientSession of the Mongoose connection is needed');
     }
     if (own.client !== this.connection.getClient()) throw new InvalidArgumentError('session', 'it belongs to another connection than this model');

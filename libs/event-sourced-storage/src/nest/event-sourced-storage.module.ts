@@ -1,8 +1,9 @@
 import { type DynamicModule, Module, type Provider, Scope } from '@nestjs/common';
 import { getConnectionToken, getModelToken, type ModelDefinition, MongooseModule } from '@nestjs/mongoose';
-import type { Connection, Model } from 'mongoose';
+import type { Connection } from 'mongoose';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { EventSourcedStorageService } from '../event-sourced-storage.service.js';
+import type { AnyModel } from '../mongoose/mongoose-internals.js';
 import { type ResolvedFeatureOptions, resolveFeatureOptions } from '../options/resolve-storage-options.js';
 import type { FeatureOptions, StorageModuleOptions } from '../options/storage-options.js';
 import type { StorageEngine } from '../storage-engine.js';
@@ -13,8 +14,6 @@ import { getEventSourcedStorageToken, storageRootToken } from './tokens.js';
 
 /** One entry of `forFeature()`: a Mongoose model definition and the options of its storage. */
 export interface FeatureDefinition extends ModelDefinition, FeatureOptions {}
-
-type AnyModel = Model<Record<string, unknown>>;
 
 /**
  * Gives injectable storages whose every document change commits together with one event.
@@ -41,7 +40,7 @@ export class EventSourcedStorageModule {
    * @param connectionName the Mongoose connection; left out for the unnamed one
    */
   static forFeature(features: readonly FeatureDefinition[], connectionName?: string): DynamicModule {
-    if (!Array.isArray(features) || features.length === 0) {
+    if (!isList(features)) {
       throw new InvalidOptionsError(['forFeature: give an array of at least one entry, for example [{ name: Game.name, schema: GameSchema }]']);
     }
     const storages = Symbol('storages');
@@ -104,6 +103,11 @@ function bareClass(names: readonly string[], connectionName: string | undefined)
       throw new InvalidOptionsError([ambiguity(names)]);
     },
   };
+}
+
+/** Callers without a type checker may pass anything. */
+function isList(features: unknown): boolean {
+  return Array.isArray(features) && features.length > 0;
 }
 
 /** Why the bare class cannot be injected, and what to write instead. */

@@ -1,9 +1,10 @@
-import type { Connection, Model } from 'mongoose';
+import type { Connection, Schema } from 'mongoose';
 import mongoose from 'mongoose';
 import { CacheManagerDocumentCache } from '../cache/cache-manager-document-cache.js';
 import type { ImageCodec } from '../cache/encoded-entries.js';
 import { NoDocumentCache } from '../cache/no-document-cache.js';
 import { isUnavailable } from '../mongoose/driver-errors.js';
+import type { AnyModel } from '../mongoose/mongoose-internals.js';
 import { prepareCollections } from '../mongoose/indexes.js';
 import { MongooseDocumentCommitter } from '../mongoose/mongoose-document-committer.js';
 import { MongooseDocumentReader } from '../mongoose/mongoose-document-reader.js';
@@ -22,13 +23,13 @@ import type { StorageRoot } from './storage-root.js';
 export async function openFeature(
   root: StorageRoot,
   name: string,
-  model: Model<Record<string, unknown>>,
+  model: AnyModel,
   connection: Connection,
   options: ResolvedFeatureOptions,
 ): Promise<StorageEngine> {
   const { sessions, scopes } = await root.connect(connection);
   const warn = (message: string): void => root.logger.warn(message);
-  for (const warning of schemaWarnings(model.schema, options.versionField)) warn(`${name}: ${warning}`);
+  for (const warning of schemaWarnings(model.schema as unknown as Schema, options.versionField)) warn(`${name}: ${warning}`);
   await prepareCollections(connection, { documents: options.collection, events: options.eventsCollection, snapshots: options.snapshotsCollection });
   // an index that Mongoose still builds would hold up the first writes
   await model.init().catch((error: unknown) => warn(`${name}: Mongoose could not prepare its own indexes: ${String(error)}`));

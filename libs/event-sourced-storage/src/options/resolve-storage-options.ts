@@ -41,7 +41,7 @@ export const sharedDefaults: Required<SharedOptions> = {
   warnHistoryLength: 10_000,
 };
 
-const positive: readonly (keyof SharedOptions)[] = ['maxQueued', 'maxFlightChanges', 'maxFlightBytes', 'flights', 'maxDocumentBytes', 'maxEventBytes'];
+const positive: ReadonlySet<keyof SharedOptions> = new Set(['maxQueued', 'maxFlightChanges', 'maxFlightBytes', 'flights', 'maxDocumentBytes', 'maxEventBytes']);
 const ceilings: Partial<Record<keyof SharedOptions, number>> = { maxDocumentBytes: 15 * mebibyte, maxEventBytes: 15 * mebibyte, maxFlightBytes: 8 * mebibyte, flights: 16, maxFlightChanges: 10_000 };
 /** Above this, Node's timers fire at once. */
 const longestTimerMs = 2_147_483_647;
@@ -113,7 +113,7 @@ function checkShared(where: string, given: SharedOptions, problems: string[]): v
     const value = given[key];
     if (value === undefined) continue;
     const ceiling = ceilings[key] ?? (key.endsWith('Ms') || key === 'cacheTTL' ? longestTimerMs : Number.MAX_SAFE_INTEGER);
-    checkNumber(where, key, value, positive.includes(key) ? 1 : 0, ceiling, problems);
+    checkNumber(where, key, value, positive.has(key) ? 1 : 0, ceiling, problems);
   }
 }
 
@@ -136,8 +136,9 @@ function checkModuleTypes(options: ResolvedModuleOptions, problems: string[]): v
 }
 
 function checkNames(where: string, options: ResolvedFeatureOptions, problems: string[]): void {
-  if (typeof options.versionField !== 'string' || !/^[A-Za-z_][\w-]*$/.test(options.versionField) || options.versionField === '_id') {
-    problems.push(`${where}: versionField must be a plain top-level field name, it is "${String(options.versionField)}"`);
+  const versionField: unknown = options.versionField;
+  if (typeof versionField !== 'string' || !/^[A-Za-z_][\w-]*$/.test(versionField) || versionField === '_id') {
+    problems.push(`${where}: versionField must be a plain top-level field name, it is "${String(versionField)}"`);
   }
   for (const key of ['eventsCollection', 'snapshotsCollection'] as const) {
     const name: unknown = options[key];

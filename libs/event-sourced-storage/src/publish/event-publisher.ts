@@ -1,6 +1,5 @@
 import { cloneValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
-import type { DocumentEvent } from '../model/document-event.js';
 import { AfterCommit, type CommittedChange } from '../write/after-commit.js';
 import { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent } from './document.events.js';
 
@@ -23,7 +22,9 @@ export class EventPublisher extends AfterCommit {
 
   override notify(committed: CommittedChange): void {
     try {
-      const published: unknown = this.bus()?.publish(this.eventFor(committed));
+      const bus = this.bus();
+      if (bus === undefined) return;
+      const published = bus.publish(this.eventFor(committed));
       // a publisher of the application may be asynchronous
       if (isThenable(published)) void Promise.resolve(published).catch((error: unknown) => this.report(committed, error));
     } catch (error) {
@@ -32,7 +33,7 @@ export class EventPublisher extends AfterCommit {
   }
 
   private eventFor({ event: shared, document }: CommittedChange): object {
-    const event = cloneValue(shared) as DocumentEvent<Image>;
+    const event = cloneValue(shared);
     const { documentId, serverSeq, clientId } = event;
     switch (event.operation) {
       case 'create':

@@ -29,7 +29,7 @@ function checkFilter(filter: unknown, depth: number): Record<string, unknown> {
   if (!isPlainObject(filter)) throw new InvalidArgumentError('filter', 'a plain object is needed');
   if (depth > deepest) throw new InvalidArgumentError('filter', `it is nested deeper than ${deepest}`);
   return Object.fromEntries(
-    Object.entries(filter).map(([key, value]) => {
+    Object.entries(filter).map(([key, value]): [string, unknown] => {
       if (combinators.has(key)) return [key, checkAlternatives(key, value, depth)];
       checkPath(key, 'filter');
       return [key, checkCondition(key, value)];

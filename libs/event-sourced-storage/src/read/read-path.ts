@@ -23,7 +23,7 @@ export class ReadPath {
     if (options.session !== undefined) return this.reader.read(id, options);
     if (options.fresh === true) return cloneOrNull(await this.load(id, key, { level: 'linearizable', signal: options.signal }));
     const cached = await this.cached(key);
-    return cached === undefined ? cloneOrNull(await this.loadOnce(id, key)) : (cloneValue(cached.image) as Image);
+    return cached === undefined ? cloneOrNull(await this.loadOnce(id, key)) : (cloneValue(cached.image));
   }
 
   /** The cache's entry, unless this process knows of something newer. Shared: clone before you hand it out. */
@@ -106,5 +106,5 @@ export class ReadPath {
 }
 
 function cloneOrNull(image: Image | null): Image | null {
-  return image === null ? null : (cloneValue(image) as Image);
+  return image === null ? null : (cloneValue(image));
 }

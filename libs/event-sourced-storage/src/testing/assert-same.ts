@@ -8,6 +8,9 @@ import { sameValue } from '../model/bson-values.js';
  */
 export function assertSame(actual: unknown, expected: unknown, what = 'the value'): void {
   if (sameValue(actual, expected)) return;
-  const show = (value: unknown): string => inspect(value, { depth: 12, sorted: true, breakLength: 140 });
   throw new AssertionError({ message: `${what} is not as expected\n--- expected\n${show(expected)}\n--- actual\n${show(actual)}`, actual, expected });
+}
+
+function show(value: unknown): string {
+  return inspect(value, { depth: 12, sorted: true, breakLength: 140 });
 }

@@ -1,4 +1,4 @@
-import { byteSize, cloneValue, idKey } from '../model/bson-values.js';
+import { byteSize, cloneValue, idKey, normalizeImage } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent, EventMetadata } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
@@ -31,7 +31,7 @@ export class Changes {
 
   create(documentId: DocumentId, fields: Image, options: ChangeOptions = {}): DocumentChange {
     const expectedVersion = options.expectedVersion ?? 0;
-    const after = this.versioned({ _id: documentId, ...cloneValue(fields) }, expectedVersion + 1);
+    const after = this.versioned({ _id: documentId, ...fields }, expectedVersion + 1);
     return this.change(documentId, expectedVersion, null, after, { operation: 'create', createdDoc: after }, options);
   }
 
@@ -58,7 +58,11 @@ export class Changes {
   private event(documentId: DocumentId, serverSeq: number, content: EventContent, options: ChangeOptions): DocumentEvent<Image> {
     const { operationId = `operation-${++operations}`, clientId = 'game-server', timestamp = new Date(epoch + serverSeq * 1_000), schemaVersion, transactionId, metadata } = options;
     const common = {
-      ...{ documentId, serverSeq, clientId, timestamp, operationId },
+      documentId,
+      serverSeq,
+      clientId,
+      timestamp,
+      operationId,
       ...(schemaVersion === undefined ? {} : { schemaVersion }),
       ...(transactionId === undefined ? {} : { transactionId }),
       ...(metadata === undefined ? {} : { metadata }),
@@ -74,7 +78,7 @@ export class Changes {
   }
 
   private versioned(image: Image, version: number): Image {
-    return { ...image, [this.versionField]: version };
+    return normalizeImage({ ...image, [this.versionField]: version });
   }
 
   private idOf(image: Image): DocumentId {

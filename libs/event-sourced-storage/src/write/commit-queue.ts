@@ -435,8 +435,9 @@ export class CommitQueue {
       task.reject(new DocumentLockedError(address, Math.round(performance.now() - task.startedAt), task.failures));
       return;
     }
-    const cause = obstacle?.kind === 'unavailable' ? { cause: obstacle.error } : reason === 'aborted' ? { cause: task.limits.signal?.reason } : undefined;
-    task.reject(new OperationTimeoutError(address, reason, cause?.cause instanceof Error ? `${detail} (${cause.cause.message})` : detail, cause));
+    const cause: unknown = obstacle?.kind === 'unavailable' ? obstacle.error : task.limits.signal?.reason;
+    const story = obstacle?.kind === 'unavailable' ? `${detail} (${obstacle.error.message})` : detail;
+    task.reject(new OperationTimeoutError(address, reason, story, cause === undefined ? undefined : { cause }));
   }
 
   private refuseAll(lane: Lane): void {

@@ -48,8 +48,8 @@ export async function decideUpdate(
     kind: 'change',
     change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: stored, bytes },
     answer: () => ({
-      document: cloneValue(stored) as Image,
-      diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set) as Image, unset: [...diff.unset] },
+      document: cloneValue(stored),
+      diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set), unset: [...diff.unset] },
     }),
   };
 }
@@ -80,5 +80,5 @@ function isEmpty(diff: DiffPaths): boolean {
 }
 
 function unchanged(image: Image, version: number): UpdateResult<Image> {
-  return { document: cloneValue(image) as Image, diff: { hasChanges: false, version, set: {}, unset: [] } };
+  return { document: cloneValue(image), diff: { hasChanges: false, version, set: {}, unset: [] } };
 }

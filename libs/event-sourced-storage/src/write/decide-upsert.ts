@@ -26,7 +26,7 @@ export async function decideUpsert(
   const existing = base.image;
   if (existing !== null) {
     if (expected === 'no-document') throw new VersionConflictError({ address: request.address, expected, found: base.version, attempts: 1, advice: 'The document exists already.' });
-    return { kind: 'answer', answer: () => ({ document: cloneValue(existing) as Image, created: false }) };
+    return { kind: 'answer', answer: () => ({ document: cloneValue(existing), created: false }) };
   }
   const now = Math.max(tools.now(), base.timestamp);
   const cast = await tools.caster.castNew(request.documentId, data, new Date(now));
@@ -36,7 +36,7 @@ export async function decideUpsert(
   return {
     kind: 'change',
     change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes },
-    answer: () => ({ document: cloneValue(after) as Image, created: true }),
+    answer: () => ({ document: cloneValue(after), created: true }),
   };
 }
 

@@ -20,7 +20,7 @@ export type Edit<T> = (document: T, context: EditContext) => T | void | Promise<
  * @throws whatever the edit throws
  */
 export async function runEdit(edit: Edit<Image>, image: Image, context: EditContext): Promise<Image> {
-  const copy = cloneValue(image) as Image;
+  const copy = cloneValue(image);
   const returned = await edit(copy, context);
   const edited = returned === undefined ? copy : documentOf(returned);
   return storable(edited, "the edit's result");
@@ -29,7 +29,7 @@ export async function runEdit(edit: Edit<Image>, image: Image, context: EditCont
 /** The value as plain BSON shape. @throws InvalidArgumentError naming the path that cannot be stored */
 export function storable(value: unknown, argument: string): Image {
   try {
-    return normalizeImage(value) as Image;
+    return normalizeImage(value);
   } catch (error) {
     if (error instanceof InvalidValueError) throw new InvalidArgumentError(argument, `${error.path || 'the document'} ${error.reason}`, { cause: error });
     throw error;

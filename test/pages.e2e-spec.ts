@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { bootstrap } from '../src/bootstrap.js';
+import { type RunningApp, startApp, testDatabase } from './support/start-app.js';
+
+interface Route {
+  readonly path: string;
+  readonly methods: Readonly<Record<string, boolean>>;
+}
+
+describe('Pages of the sample', () => {
+  let running: RunningApp;
+
+  beforeAll(async () => {
+    running = await startApp('pages');
+  });
+  afterAll(() => running.close());
+
+  it('the first page says what this is, and every link on it works', async () => {
+    const { text, headers } = await running.http.get('/').expect(200);
+    expect(headers['content-type']).toMatch(/^text\/html/);
+    expect(text).toContain('<h1>Boss raid');
+    const links = [...text.matchAll(/href="(\/[^"]*)"/g)].map(([, path = '']) => path);
+    expect(links).toEqual(expect.arrayContaining(['/home.css', '/games', '/leaderboard', '/activity', '/docs', '/health']));
+    for (const link of links) await running.http.get(link).redirects(1).expect(200);
+  });
+
+  it('the first page needs neither scripts nor inline styles, and its policy forbids them', async () => {
+    const { text, headers } = await running.http.get('/');
+    expect(headers['content-security-policy']).toBe("default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    expect(text).not.toMatch(/<script|<style|\sstyle=|\son\w+=|javascript:/i);
+  });
+
+  it('the commands on the first page name the address it was reached at, and nothing a visitor could smuggle in', async () => {
+    expect(await pageAt('raid.example:8080', running)).toContain('URL=http://raid.example:8080\n');
+    expect(await pageAt('[::1]:3000', running)).toContain('URL=http://[::1]:3000\n');
+    for (const host of ['a"><b>', "x;echo'1'", '$(id)', 'a/b', '`id`']) expect(await pageAt(host, running)).toContain('URL=http://localhost:3000\n');
+  });
+
+  it('the commands on the first page do what the page says', async () => {
+    const { text } = await running.http.get('/');
+    const id = /ID=([0-9a-f]{24})/.exec(text)?.[1];
+    const commands = [...text.matchAll(/<pre tabindex="0"><code>([^<]*)<\/code>/g)].map(([, command]) => command ?? '');
+    const answers = [];
+    for (const command of commands.slice(1)) {
+      const plain = command.replaceAll('&quot;', '"').replaceAll('$ID', id ?? '');
+      const [, method = 'GET'] = /-X (\w+)/.exec(plain) ?? [];
+      const [, path = ''] = /"\$URL([^"]*)"/.exec(plain) ?? [];
+      const [, clientId = 'nobody'] = /x-client-id: ([\w-]+)/.exec(plain) ?? [];
+      const [, body] = /-d '([^']*)'/.exec(plain) ?? [];
+      const init = { method, headers: { 'x-client-id': clientId, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body }) };
+      const answer = await fetch(`http://127.0.0.1:${running.port}${path}`, init);
+      answers.push({ status: answer.status, body: await answer.json() });
+    }
+    const [created, changed, deleted, missed, before] = answers;
+    expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200]);
+    expect(created?.body).toMatchObject({ _id: id, version: 1 });
+    expect(changed?.body).toMatchObject({ gold: 150, experience: 300, version: 2 });
+    expect(deleted?.body).toEqual({ deleted: true, version: 3 });
+    expect(missed?.body).toEqual([expect.objectContaining({ operation: 'update' }), expect.objectContaining({ operation: 'delete' })]);
+    expect(before?.body).toEqual(changed?.body);
+  });
+
+  it('the OpenAPI document names every route of the application', async () => {
+    const { body } = await running.http.get('/docs-json').expect(200);
+    const paths: Record<string, object> = body.paths;
+    const documented = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+    expect(documented.toSorted()).toEqual(routesOf(running).toSorted());
+    expect(documented).toHaveLength(11);
+  });
+
+  it('the OpenAPI document describes headers, examples and errors', async () => {
+    const { paths, components } = (await running.http.get('/docs-json')).body;
+    const patch: { parameters: { name: string }[]; responses: Record<string, { headers: object }> } = paths['/games/{id}'].patch;
+    expect(patch.parameters.map(({ name }) => name).toSorted()).toEqual(['Idempotency-Key', 'If-Match', 'id', 'x-client-id']);
+    expect(Object.keys(patch.responses)).toEqual(expect.arrayContaining(['200', '400', '404', '409', '412', '413', '503']));
+    expect(patch.responses['200']?.headers).toHaveProperty('ETag');
+    expect(components.schemas.AddLootDto.properties.gold.example).toBe(50);
+    expect(paths['/games/{id}/events'].get.responses['200'].content['application/json'].schema.items.oneOf).toHaveLength(3);
+  });
+
+  it('the OpenAPI page is there', async () => {
+    const { text } = await running.http.get('/docs').redirects(1).expect(200);
+    expect(text).toContain('Boss raid');
+    await running.http.get('/docs/swagger-ui-bundle.js').expect(200);
+  });
+
+  it('health says that the database answers', async () => {
+    expect((await running.http.get('/health').expect(200)).body).toMatchObject({ status: 'ok', details: { mongodb: { status: 'up' } } });
+  });
+
+  it('a second application on a taken port fails with the reason and leaves nothing running', async () => {
+    await expect(bootstrap({ mongoUri: testDatabase('pages'), port: running.port, logger: false })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});
+
+describe('Health without a database', () => {
+  it('answers 503 in the form of every error', async () => {
+    const running = await startApp('health');
+    try {
+      await running.connection.close();
+      const { body, headers } = await running.http.get('/health').expect(503);
+      expect(body).toMatchObject({ code: 'SERVICE_UNAVAILABLE', message: expect.any(String), details: { mongodb: { status: 'down' } } });
+      expect(headers['retry-after']).toBe('1');
+    } finally {
+      await running.close();
+    }
+  });
+});
+
+/** What the router really serves, without the pages. */
+function routesOf(running: RunningApp): string[] {
+  const { router }: { router: { stack: { route?: Route }[] } } = running.app.getHttpAdapter().getInstance();
+  return router.stack
+    .flatMap(({ route }) => (route === undefined || isPage(route) ? [] : [route]))
+    .flatMap(({ path, methods }) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));
+}
+
+async function pageAt(host: string, { http }: RunningApp): Promise<string> {
+  const { text } = await http.get('/').set('Host', host);
+  return text;
+}
+
+function isPage({ path }: Route): boolean {
+  return path === '/' || path === '/home.css' || path.startsWith('/docs');
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import mongoose from 'mongoose';
+import { bootstrap } from '../src/bootstrap.js';
+import { SnapshotScheduler } from '../src/snapshots/snapshot.scheduler.js';
+import { clientOf, eventually, newId, type RunningApp, startApp, testDatabase } from './support/start-app.js';
+
+const client = { 'x-client-id': 'game-server' };
+
+describe('Reactions to document events', () => {
+  let running: RunningApp;
+
+  beforeAll(async () => {
+    running = await startApp('reactions', { snapshotEvery: 3 });
+  });
+  afterAll(() => running.close());
+
+  const create = async (name: string, gold = 0): Promise<string> => {
+    const id = newId();
+    await running.http.put(`/games/${id}`).set(client).send({ name, gold }).expect(201);
+    return id;
+  };
+  const add = (id: string, loot: object) => running.http.patch(`/games/${id}`).set(client).send(loot).expect(200);
+  const snapshots = (id: string) => running.connection.collection('games_snapshots').find({ documentId: new mongoose.Types.ObjectId(id) }).toArray();
+  const activities = async (): Promise<string[]> => {
+    const { body }: { body: { text: string }[] } = await running.http.get('/activity').expect(200);
+    return body.map(({ text }) => text);
+  };
+
+  it('the leaderboard follows creations, changes and deletions', async () => {
+    const poor = await create('Poor', 1_000);
+    const rich = await create('Rich', 2_000);
+    const board = async (): Promise<unknown> => (await running.http.get('/leaderboard').expect(200)).body;
+    await eventually(async () =>
+      expect(await board()).toEqual([
+        { id: rich, name: 'Rich', gold: 2_000 },
+        { id: poor, name: 'Poor', gold: 1_000 },
+      ]),
+    );
+    await add(poor, { gold: 5_000 });
+    await running.http.delete(`/games/${rich}`).set(client).expect(200);
+    await eventually(async () => expect(await board()).toEqual([{ id: poor, name: 'Poor', gold: 6_000 }]));
+  });
+
+  it('the activity log tells what happened, by whom, newest first', async () => {
+    const id = await create('Watched');
+    await add(id, { gold: 1 });
+    await running.http.delete(`/games/${id}`).set('x-client-id', 'admin-panel').expect(200);
+    await eventually(async () =>
+      expect((await activities()).slice(0, 3)).toEqual([`Game ${id}@3: delete by admin-panel`, `Game ${id}@2: update by game-server`, `Game ${id}@1: create by game-server`]),
+    );
+  });
+
+  it('the boss is defeated once, by the change that reaches 1,000 experience', async () => {
+    const id = await create('Dragon');
+    await add(id, { experience: 999 });
+    await add(id, { experience: 1 });
+    await add(id, { experience: 500 });
+    const other = await create('Afterwards');
+    await eventually(async () => expect((await activities())[0]).toContain(other));
+    await eventually(async () =>
+      expect((await activities()).filter((text) => text.includes('"Dragon"'))).toEqual(['The boss of "Dragon" is defeated, the last blow came from game-server']),
+    );
+  });
+
+  it('the scheduler snapshots a game once its history has grown enough, and reading goes on from there', async () => {
+    const scheduler = running.app.get(SnapshotScheduler);
+    const id = await create('Busy');
+    await add(id, { gold: 1 });
+    await add(id, { gold: 1 });
+    await scheduler.tick();
+    expect(await snapshots(id)).toEqual([]);
+
+    await add(id, { gold: 1 });
+    await eventually(async () => {
+      await scheduler.tick();
+      expect(await snapshots(id)).toHaveLength(1);
+    });
+    await add(id, { gold: 1 });
+    await scheduler.tick();
+    expect(await snapshots(id)).toHaveLength(1);
+    expect((await running.http.get(`/games/${id}/at/5`).expect(200)).body).toMatchObject({ gold: 4, version: 5 });
+    expect((await running.http.get(`/games/${id}/at/4`).expect(200)).body).toMatchObject({ gold: 3, version: 4 });
+  });
+
+  it('a new process finds the leaderboard again', async () => {
+    const id = await create('Survivor', 1_000_000);
+    const second = await bootstrap({ mongoUri: testDatabase('reactions'), port: 0, logger: false });
+    try {
+      const { body } = await clientOf(second).get('/leaderboard').expect(200);
+      expect(body[0]).toEqual({ id, name: 'Survivor', gold: 1_000_000 });
+    } finally {
+      await second.close();
+    }
+  });
+});
