@@ -28,6 +28,8 @@ export class AppModule {
       imports: [
         MongooseModule.forRoot(mongoUri, {
           dbName: databaseOf(mongoUri),
+          retryAttempts: 3,
+          retryDelay: 1_000,
           maxPoolSize: 50,
           // a primary that fell silent must not hold a write longer than an election takes
           socketTimeoutMS: 5_000,

@@ -23,6 +23,7 @@ export async function bootstrap({ mongoUri, port = 3_000, snapshotEvery = readSn
     ...(logger === undefined ? {} : { logger }),
   });
   app.disable('x-powered-by');
+  app.disable('etag'); // Express would tag every answer with a hash; here an ETag is the version of a game
   app.useBodyParser('json', { limit: '100kb' });
   describeApi(app);
   try {

@@ -171,6 +171,11 @@ describe('The boss-raid sample over HTTP', () => {
       await running.http.get(`/games/${id}`).set('If-None-Match', '"1"').expect(200);
     });
 
+    it('tags nothing else', async () => {
+      expect((await running.http.get('/games')).headers).not.toHaveProperty('etag');
+      expect((await running.http.delete(`/games/${newId()}`).set(adminPanel)).headers).not.toHaveProperty('etag');
+    });
+
     it('writes when the version is still the one the client knows', async () => {
       const id = newId();
       await put(id);

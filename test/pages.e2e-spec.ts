@@ -7,6 +7,11 @@ interface Route {
   readonly methods: Readonly<Record<string, boolean>>;
 }
 
+interface DocumentedAnswer {
+  readonly headers?: object;
+  readonly content: { readonly 'application/json': { readonly example?: object } };
+}
+
 describe('Pages of the sample', () => {
   let running: RunningApp;
 
@@ -70,10 +75,24 @@ describe('Pages of the sample', () => {
 
   it('the OpenAPI document describes headers, examples and errors', async () => {
     const { paths, components } = (await running.http.get('/docs-json')).body;
-    const patch: { parameters: { name: string }[]; responses: Record<string, { headers: object }> } = paths['/games/{id}'].patch;
+    const patch: { parameters: { name: string }[]; responses: Record<string, DocumentedAnswer> } = paths['/games/{id}'].patch;
     expect(patch.parameters.map(({ name }) => name).toSorted()).toEqual(['Idempotency-Key', 'If-Match', 'id', 'x-client-id']);
     expect(Object.keys(patch.responses)).toEqual(expect.arrayContaining(['200', '400', '404', '409', '412', '413', '503']));
     expect(patch.responses['200']?.headers).toHaveProperty('ETag');
+    expect(Object.keys(patch.responses['412']?.content['application/json'].example ?? {})).toEqual(['code', 'message', 'expected', 'found']);
+    expect(Object.keys(components.schemas).toSorted()).toEqual([
+      'ActivityAnswer',
+      'AddLootDto',
+      'CreateEventAnswer',
+      'CreateGameDto',
+      'DeleteAnswer',
+      'DeleteEventAnswer',
+      'DiffAnswer',
+      'ErrorBody',
+      'GameAnswer',
+      'RankAnswer',
+      'UpdateEventAnswer',
+    ]);
     expect(components.schemas.AddLootDto.properties.gold.example).toBe(50);
     expect(paths['/games/{id}/events'].get.responses['200'].content['application/json'].schema.items.oneOf).toHaveLength(3);
   });

@@ -1,5 +1,6 @@
 import { BadRequestException, HttpException, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
+import mongoose from 'mongoose';
 import * as library from 'nestjs-event-sourced-storage';
 import { errorAnswer } from './error-answer.js';
 
@@ -67,6 +68,12 @@ describe('errorAnswer', () => {
       details: {},
     });
     expect(errorAnswer(new HttpException('Too much', 413), plain)).toEqual({ status: 413, body: { code: 'PAYLOAD_TOO_LARGE', message: 'Too much' } });
+  });
+
+  it('answers a read that did not reach the database with 503', () => {
+    for (const error of [new mongoose.mongo.MongoNetworkError('connect ECONNREFUSED 10.0.0.7'), new mongoose.mongo.MongoNotConnectedError('closed')]) {
+      expect(errorAnswer(error, plain)).toEqual({ status: 503, body: { code: 'DATABASE_UNAVAILABLE', message: 'The database does not answer; try again.' } });
+    }
   });
 
   it.each([new Error('password=secret'), new TypeError('x is undefined'), 'a string', undefined, null, { status: 200 }])('answers %p with 500 and nothing of it', (error) => {

@@ -1,4 +1,5 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
+import mongoose from 'mongoose';
 import {
   ClientAheadError,
   DocumentLockedError,
@@ -53,6 +54,7 @@ const internalMessage = 'Something went wrong inside; it was logged.';
 export function errorAnswer(error: unknown, request: { readonly hasIfMatch: boolean }): ErrorAnswer {
   if (error instanceof EventSourcedStorageError) return storageAnswer(error, request.hasIfMatch);
   if (error instanceof HttpException) return httpAnswer(error);
+  if (isOutage(error)) return { status: 503, body: { code: 'DATABASE_UNAVAILABLE', message: 'The database does not answer; try again.' } };
   return { status: 500, body: { code: 'INTERNAL_ERROR', message: internalMessage } };
 }
 
@@ -74,6 +76,12 @@ function findRule(error: EventSourcedStorageError): ReturnType<Rule> {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** A read that did not reach the database. Writes say it in the words of the storage, which knows whether they happened. */
+function isOutage(error: unknown): boolean {
+  const { MongoNetworkError, MongoNotConnectedError, MongoServerSelectionError } = mongoose.mongo;
+  return error instanceof MongoServerSelectionError || error instanceof MongoNetworkError || error instanceof MongoNotConnectedError;
 }
 
 function httpAnswer(error: HttpException): ErrorAnswer {

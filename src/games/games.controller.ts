@@ -28,7 +28,7 @@ export class GamesController {
   @Get()
   @ApiOperation({ summary: 'List games', description: 'In the order of their ids.' })
   @ApiOkResponse({ type: [GameAnswer] })
-  @ApiErrors(400)
+  @ApiErrors(400, 503)
   list(@Query() page: ListGamesQuery): Promise<Game[]> {
     return this.games.list(page);
   }
@@ -37,7 +37,7 @@ export class GamesController {
   @ApiOperation({ summary: 'Read a game' })
   @ApiGameId()
   @ApiOkResponse(game('The game.'))
-  @ApiErrors(400, 404)
+  @ApiErrors(400, 404, 503)
   @UseInterceptors(VersionTagInterceptor)
   get(@Param('id', GameIdPipe) id: Types.ObjectId): Promise<Game> {
     return this.games.get(id);
@@ -124,7 +124,7 @@ export class GamesController {
   })
   @ApiGameId()
   @ApiGameEvents()
-  @ApiErrors(400, 410)
+  @ApiErrors(400, 410, 503)
   missedEvents(@Param('id', GameIdPipe) id: Types.ObjectId, @Query() query: MissedEventsQuery): Promise<DocumentEvent<Game>[]> {
     return this.games.missedEvents(id, query.after, query.limit);
   }
@@ -134,7 +134,7 @@ export class GamesController {
   @ApiGameId()
   @ApiVersion()
   @ApiOkResponse(game('The game right after that change.'))
-  @ApiErrors(400, 404, 410)
+  @ApiErrors(400, 404, 410, 503)
   @UseInterceptors(VersionTagInterceptor)
   at(@Param('id', GameIdPipe) id: Types.ObjectId, @Param('version', VersionPipe) version: number): Promise<Game> {
     return this.games.at(id, version);

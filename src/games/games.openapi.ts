@@ -17,9 +17,10 @@ export function newGame(description: string): ApiResponseOptions {
   return { description, type: GameAnswer, headers: { ...etag, ...location } };
 }
 
-export const ApiGameId = (): MethodDecorator => ApiParam({ name: 'id', description: '24 hexadecimal digits.', example: '665f1c2e9b1e8a0012345678' });
+export const ApiGameId = (): MethodDecorator =>
+  ApiParam({ name: 'id', description: '24 hexadecimal digits.', schema: { type: 'string', pattern: '^[0-9a-fA-F]{24}$', example: '665f1c2e9b1e8a0012345678' } });
 
-export const ApiVersion = (): MethodDecorator => ApiParam({ name: 'version', type: 'integer', description: 'A version of the game.', example: 1 });
+export const ApiVersion = (): MethodDecorator => ApiParam({ name: 'version', description: 'A version of the game.', schema: { type: 'integer', minimum: 0, example: 1 } });
 
 export const ApiClientId = (): MethodDecorator =>
   ApiHeader({ name: 'x-client-id', required: true, description: 'Who asks for the change, 1 to 200 characters.', example: 'game-server' });

@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, type HealthCheckResult, HealthCheckService, MongooseHealthIndicator } from '@nestjs/terminus';
 
 @ApiTags('health')
@@ -10,8 +10,8 @@ export class HealthController {
     private readonly mongoose: MongooseHealthIndicator,
   ) {}
 
-  /** Whether the application can reach its database. */
   @Get()
+  @ApiOperation({ summary: 'Whether the database answers' })
   @HealthCheck()
   check(): Promise<HealthCheckResult> {
     return this.health.check([() => this.mongoose.pingCheck('mongodb')]);

@@ -25,11 +25,11 @@ a:focus-visible, pre:focus-visible { outline: 3px solid var(--accent); outline-o
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: 0.9em; }
 .kicker { margin: 0 0 0.5rem; color: var(--quiet); }
 .lead { max-width: 42rem; font-size: 1.15rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 0.75rem; margin: 0; padding: 0; list-style: none; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 0.75rem; margin: 0; padding: 0; list-style: none; }
 .cards li { padding: 1rem 1.1rem; border: 1px solid var(--line); border-radius: 0.6rem; background: var(--card); }
 .cards a { display: block; font-weight: 600; }
 .cards span { color: var(--quiet); font-size: 0.95rem; }
-.steps { display: grid; gap: 1.5rem; margin: 0; padding-left: 1.4rem; }
+.steps { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.5rem; margin: 0; padding-left: 1.4rem; }
 .steps li::marker { color: var(--quiet); font-weight: 600; }
 .steps p { margin: 0.5rem 0 0; color: var(--quiet); }
 pre {

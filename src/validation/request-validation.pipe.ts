@@ -11,9 +11,9 @@ export class RequestValidationPipe extends ValidationPipe {
     super({ whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true, transform: true, stopAtFirstError: true });
   }
 
-  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+  override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'body') refuseHostileBody(value);
-    return metadata.type === 'body' || metadata.type === 'query' ? super.transform(value, metadata) : value;
+    return metadata.type === 'body' || metadata.type === 'query' ? super.transform(value, metadata) : Promise.resolve(value);
   }
 }
 

@@ -12,14 +12,22 @@ export interface Recount {
   readonly stored: Record_ | null;
 }
 
-/** Reads one document and its history, and folds the history by an independent, naive rule. */
-export async function recount(documents: mongoose.mongo.Collection, events: mongoose.mongo.Collection, id: unknown): Promise<Recount> {
+/**
+ * Reads one document and its history, and folds the history by an independent, naive rule. With `{ promoteValues: false }` the states keep
+ * the BSON types of numbers, for `canonical()`.
+ */
+export async function recount(
+  documents: mongoose.mongo.Collection,
+  events: mongoose.mongo.Collection,
+  id: unknown,
+  options: { readonly promoteValues?: boolean } = {},
+): Promise<Recount> {
   // read before the stored document would let a running writer look like a hole; callers have stopped writing
-  const all = await events.find({ '_id.d': id }).toArray();
+  const all = await events.find({ '_id.d': id }, options).toArray();
   const history = all.toSorted((a, b) => number(a) - number(b));
   let state: Record_ | null = null;
   for (const event of history) state = fold(state, event);
-  const stored = (await documents.findOne({ _id: id } as object)) as Record_ | null;
+  const stored = (await documents.findOne({ _id: id } as object, options)) as Record_ | null;
   return {
     numbers: history.map(number),
     operations: history.map((event) => String(event['operation'])),

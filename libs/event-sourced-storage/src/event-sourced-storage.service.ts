@@ -10,7 +10,7 @@ import type { DeleteResult } from './write/decide-delete.js';
 import type { UpdateResult } from './write/decide-update.js';
 import type { UpsertResult } from './write/decide-upsert.js';
 import type { Edit } from './write/run-edit.js';
-import type { DeleteOptions, UpdateOptions, UpsertOptions } from './write/write-options.js';
+import type { BulkOptions, BulkResult, DeleteOptions, OperationOutcome, ResolveOptions, UpdateOptions, UpsertOptions } from './write/write-options.js';
 import type { StorageEngine } from './storage-engine.js';
 
 /** A moment in a history: a number, or a time. */
@@ -124,6 +124,29 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
   /** The newest snapshot, if there is one, and every event after it. */
   async getEventsWithSnapshot(id: DocumentId): Promise<EventsWithSnapshot<T>> {
     return (await this.engine.eventsWithSnapshot(id)) as unknown as EventsWithSnapshot<T>;
+  }
+
+  /**
+   * Creates each document that `findOneAndUpsert` would create; one that exists already is a `VersionConflictError` of its own. The calls
+   * share commits, so this is fast; it is not one transaction: some may be written and others refused. Answers in the order of `items`.
+   */
+  async createMany(items: readonly Partial<T>[], clientId: string, options: BulkOptions = {}): Promise<BulkResult<T>[]> {
+    return (await this.engine.createMany(items, clientId, options)) as BulkResult<T>[];
+  }
+
+  /** Runs the edit on each document as `findOneAndUpdate` would, each for itself. Answers in the order of `ids`. */
+  async updateMany(ids: readonly DocumentId[], edit: Edit<T>, clientId: string, options: BulkOptions = {}): Promise<BulkResult<UpdateResult<T>>[]> {
+    return (await this.engine.updateMany(ids, edit as unknown as Edit<Image>, clientId, options)) as unknown as BulkResult<UpdateResult<T>>[];
+  }
+
+  /**
+   * What became of a write whose outcome was unknown: waits for what is still under way, or ends it, and then looks; it never guesses.
+   * Works later and in any process; after the event was compacted it answers `{ applied: false }`.
+   *
+   * @throws DocumentLockedError, OperationTimeoutError when it could not be found out in time; ask again
+   */
+  resolveOperation(operationId: string, options: ResolveOptions): Promise<OperationOutcome> {
+    return this.engine.resolveOperation(operationId, options);
   }
 
   /**

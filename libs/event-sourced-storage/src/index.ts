@@ -22,7 +22,7 @@ export type { Edit, EditContext } from './write/run-edit.js';
 export type { DeleteResult } from './write/decide-delete.js';
 export type { UpdateResult } from './write/decide-update.js';
 export type { UpsertResult } from './write/decide-upsert.js';
-export type { DeleteOptions, ExpectedVersion, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
+export type { BulkOptions, BulkResult, DeleteOptions, ExpectedVersion, OperationOutcome, ResolveOptions, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
 
 export { EventSourcedStorageError } from './errors/event-sourced-storage.error.js';
 export { ClientAheadError } from './errors/client-ahead.error.js';

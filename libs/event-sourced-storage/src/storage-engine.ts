@@ -23,17 +23,19 @@ import { decideUpdate, type UpdateResult } from './write/decide-update.js';
 import { decideUpsert, type UpsertResult } from './write/decide-upsert.js';
 import type { DocumentCaster } from './write/document-caster.js';
 import type { DocumentCommitter } from './write/document-committer.js';
+import type { OperationResolver } from './write/operation-resolver.js';
 import { type Edit, isDocumentLike, storable } from './write/run-edit.js';
 import type { TransactionScopes } from './write/transaction-scopes.js';
 import { TransactionWriter } from './write/transaction-writer.js';
 import type { WriteCommand, WriteRequest } from './write/write-command.js';
-import type { DeleteOptions, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
+import type { BulkOptions, BulkResult, DeleteOptions, OperationOutcome, ResolveOptions, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
 import type { TaskLimits } from './write/write-task.js';
 import type { WriteTools } from './write/write-tools.js';
 
 /** The adapters of one feature. */
 export interface StorageAdapters {
   readonly committer: DocumentCommitter;
+  readonly resolver: OperationResolver;
   readonly reader: DocumentReader;
   readonly cache: DocumentCache;
   readonly events: EventStore;
@@ -182,6 +184,27 @@ export class StorageEngine {
     return this.adapters.runTransaction(run);
   }
 
+  async resolveOperation(operationId: unknown, options: ResolveOptions): Promise<OperationOutcome> {
+    const documentId = this.open(options.documentId);
+    const name = checkName(operationId, 'operationId');
+    const timeoutMs = options.timeoutMs === undefined ? this.settings.options.timeoutMs : checkTimeout(options.timeoutMs);
+    const deadline = timeoutMs === 0 ? Infinity : performance.now() + timeoutMs;
+    const version = await this.adapters.resolver.resolve(documentId, name, deadline);
+    return version === null ? { applied: false } : { applied: true, version };
+  }
+
+  async createMany(items: unknown, clientId: unknown, options: BulkOptions): Promise<BulkResult<Image>[]> {
+    this.refuseWhenClosed();
+    if (!Array.isArray(items)) throw new InvalidArgumentError('items', 'an array of documents is needed');
+    return settleAll(items.map((data: unknown) => async () => (await this.upsert(data, clientId, { ...options, expectedVersion: 'no-document' })).document));
+  }
+
+  async updateMany(ids: unknown, edit: Edit<Image>, clientId: unknown, options: BulkOptions): Promise<BulkResult<UpdateResult<Image>>[]> {
+    this.refuseWhenClosed();
+    if (!Array.isArray(ids)) throw new InvalidArgumentError('ids', 'an array of ids is needed');
+    return settleAll(ids.map((id: unknown) => () => this.update(id, edit, clientId, options)));
+  }
+
   /** Takes no more calls and waits until every write is settled. Calling it again waits for the same. */
   close(): Promise<void> {
     this.closing ??= this.queue.close(drainMs);
@@ -229,6 +252,19 @@ export class StorageEngine {
   private refuseWhenClosed(): void {
     if (this.closing !== undefined) throw new StorageClosedError(this.settings.options.collection);
   }
+}
+
+/** Every call is made, whatever becomes of the others; the answers stand in the order of the calls. */
+async function settleAll<R>(calls: readonly (() => Promise<R>)[]): Promise<BulkResult<R>[]> {
+  return Promise.all(
+    calls.map(async (call): Promise<BulkResult<R>> => {
+      try {
+        return { ok: true, value: await call() };
+      } catch (error) {
+        return { ok: false, error: error instanceof Error ? error : new Error(String(error)) };
+      }
+    }),
+  );
 }
 
 /** A command that is still to be told which tools it decides with: those of the feature, or those of a transaction. */

@@ -3,6 +3,8 @@ import { Transform } from 'class-transformer';
 import { IsNumber, IsString, Length, Matches } from 'class-validator';
 import type { NewGame } from '../games.service.js';
 
+const finite = { message: '$property must be a finite number' };
+
 /** Body of `POST /games` and `PUT /games/:id`. */
 export class CreateGameDto implements NewGame {
   @ApiProperty({ example: 'Raid on the Iron Keep', minLength: 1, maxLength: 100, description: 'Surrounding white space is removed.' })
@@ -13,10 +15,10 @@ export class CreateGameDto implements NewGame {
   readonly name!: string;
 
   @ApiPropertyOptional({ example: 100, default: 0 })
-  @IsNumber()
+  @IsNumber({}, finite)
   readonly gold: number = 0;
 
   @ApiPropertyOptional({ example: 200, default: 0 })
-  @IsNumber()
+  @IsNumber({}, finite)
   readonly experience: number = 0;
 }

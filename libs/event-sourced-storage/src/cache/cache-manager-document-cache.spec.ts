@@ -158,7 +158,7 @@ describe('a document cache on cache-manager', () => {
       expect(made.backend.ttls).toEqual([0]);
     });
 
-    it('it holds for the default cache', async () => {
+    it('the default cache honours it', async () => {
       const made = bench({ ttlMs: 500, backend: createDefaultCache({ maxBytes: 1_000_000 }), codec: undefined });
       await made.cache.put(key, entryOf(id, 1));
       expect((await made.cache.get(key))?.version).toBe(1);

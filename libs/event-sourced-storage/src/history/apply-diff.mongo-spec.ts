@@ -19,14 +19,17 @@ function withField(image: Image | undefined, key: string, value: unknown): Image
   return { ...image, [key]: value };
 }
 
-interface Stored {
-  readonly _id: number;
-  readonly [key: string]: unknown;
+interface Row extends mongoose.mongo.BSON.Document {
+  _id: number;
+}
+
+function updateOf({ set, unset }: DiffPaths): mongoose.mongo.BSON.Document {
+  return { $set: set, $unset: Object.fromEntries(unset.map((path) => [path, ''])) };
 }
 
 describe('a server that applies the same $set and $unset', () => {
   const client = new MongoClient(process.env['TEST_MONGODB_URI'] ?? '');
-  const collection = client.db(`test_${process.env['JEST_WORKER_ID']}`).collection<Stored>('apply_diff');
+  const collection = client.db(`test_${process.env['JEST_WORKER_ID']}`).collection<Row>('apply_diff');
 
   beforeAll(() => client.connect());
   afterAll(async () => {
@@ -38,9 +41,7 @@ describe('a server that applies the same $set and $unset', () => {
   async function onServer(cases: readonly Case[]): Promise<(Image | undefined)[]> {
     await collection.deleteMany({});
     await collection.insertMany(cases.map(({ before }, _id) => ({ ...before, _id })));
-    const updates = cases.map(({ diff: { set, unset } }, _id) => ({
-      updateOne: { filter: { _id }, update: { $set: set, $unset: Object.fromEntries(unset.map((path) => [path, ''])) } },
-    }));
+    const updates = cases.map(({ diff }, _id) => ({ updateOne: { filter: { _id }, update: updateOf(diff) } }));
     const refused = await refusalsOf(collection.bulkWrite(updates, { ordered: false }));
     const documents = await collection.find().sort({ _id: 1 }).toArray();
     return documents.map((document, index) => (refused.includes(index) ? undefined : withField(document, '_id', cases[index]?.before['_id'])));

@@ -33,7 +33,8 @@ export class PlainCaster extends DocumentCaster {
 
   override async castNew(id: DocumentId, data: Image): Promise<Image> {
     try {
-      return { ...normalizeImage({ ...data, _id: id }) };
+      const { _id: _given, ...fields } = data;
+      return normalizeImage({ _id: id, ...fields });
     } catch (error) {
       if (!(error instanceof InvalidValueError)) throw error;
       throw new DocumentValidationError(`${this.collection}/${String(id)}`, { [error.path]: error.reason }, { cause: error });

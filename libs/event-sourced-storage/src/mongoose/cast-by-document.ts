@@ -106,7 +106,7 @@ function apply({ target, value }: PathEdit, document: LiveDocument, before: Imag
   const parent = owner === 0 ? document : document.get(segments.slice(0, owner).join('.'), null, { getters: false });
   const prior = valueAt(before, segments);
   // in a subdocument that is new all paths may be set, also immutable ones; Mongoose takes it for as old as the document
-  const overwriteImmutable = (prior === undefined || prior === null) && !Boolean(type?.$immutable);
+  const overwriteImmutable = (prior === undefined || prior === null) && !type?.$immutable;
   const kept = keepImmutable(value, prior, type);
   // through the subdocument itself: a path from the top compares immutable values with the wrong document
   if (isLiveDocument(parent)) parent.$set(segments.slice(owner).join('.'), kept, undefined, { overwriteImmutable });
@@ -119,8 +119,9 @@ function keepImmutable(value: unknown, prior: unknown, type: PathType | undefine
   const fixed = Object.entries(type.schema?.paths ?? {}).filter(([path, { $immutable }]) => $immutable === true && !path.includes('.'));
   if (fixed.length === 0) return value;
   return value.map((element: unknown) => {
-    const old = prior.find((each) => sameValue(childOf(each, '_id'), childOf(element, '_id')));
-    return old === undefined || childOf(element, '_id') === undefined ? element : withFields(element, old, fixed.map(([path]) => path));
+    const id = childOf(element, '_id');
+    const old: unknown = id === undefined ? undefined : prior.find((each) => sameValue(childOf(each, '_id'), id));
+    return old === undefined ? element : withFields(element, old, fixed.map(([path]) => path));
   });
 }
 

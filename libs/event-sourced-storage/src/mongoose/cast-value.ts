@@ -31,7 +31,8 @@ export async function validateValue(target: SchemaPath, value: unknown, document
   const scope = ownerIn(document, target);
   await type.doValidate(value, scope, { path });
   if (route !== 'list' || !Array.isArray(value)) return;
-  await Promise.all(value.map((item, index) => type.embeddedSchemaType?.doValidate(item, scope, { path: `${path}.${index}` })));
+  const { embeddedSchemaType: element } = type;
+  await Promise.all(value.map(async (item, index) => element?.doValidate(item, scope, { path: `${path}.${index}` })));
 }
 
 /** What setters and validators find as `this`: the subdocument that the value is in, or the document. */

@@ -85,5 +85,5 @@ function optionalFields({ schemaVersion, transactionId, metadata }: OptionalFiel
 /** The types exclude it, a database does not. */
 function unknownKind(record: never): HistoryCorruptError {
   const { _id, operation } = record as RecordOf<DocumentEvent['operation']>;
-  return new HistoryCorruptError(`${String(_id.d)}@${String(_id.v)}`, `its operation is "${String(operation)}"`);
+  return new HistoryCorruptError(`${String(_id.d)}@${String(_id.v)}`, `its operation is "${operation}"`);
 }

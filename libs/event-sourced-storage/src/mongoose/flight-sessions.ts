@@ -1,4 +1,5 @@
 import type mongoose from 'mongoose';
+import type { ProcessLease } from './process-lease.js';
 import { within } from './within.js';
 
 type Client = mongoose.mongo.MongoClient;
@@ -8,14 +9,30 @@ type Session = mongoose.mongo.ClientSession;
 const killMs = 5_000;
 const killAttempts = 5;
 
-/** The few sessions that flights use again and again: a session that is used again ends what its last transaction left behind. */
+/**
+ * The few sessions that flights use again and again: a session that is used again ends what its last transaction left behind. Each is
+ * known to the process's lease before it opens its first transaction.
+ */
 export class FlightSessions {
   private readonly idle: Session[] = [];
 
-  constructor(private readonly client: () => Client) {}
+  constructor(
+    private readonly client: () => Client,
+    private readonly lease: Pick<ProcessLease, 'register' | 'unregister'>,
+  ) {}
 
-  take(): Session {
-    return this.idle.pop() ?? this.client().startSession({ causalConsistency: false });
+  /** @throws what registering a new session throws: then nothing was begun */
+  async take(): Promise<Session> {
+    const idle = this.idle.pop();
+    if (idle !== undefined) return idle;
+    const session = this.client().startSession({ causalConsistency: false });
+    try {
+      await this.lease.register(session.id);
+    } catch (error) {
+      void session.endSession().catch(() => undefined);
+      throw error;
+    }
+    return session;
   }
 
   giveBack(session: Session): void {
@@ -31,6 +48,7 @@ export class FlightSessions {
     for (let attempt = 1; attempt <= killAttempts; attempt++) {
       try {
         await within('killSessions', killMs, this.client().db('admin').command({ killSessions: [id] }));
+        this.lease.unregister(id);
         break;
       } catch {
         // the server is away: try again, there may be a new primary

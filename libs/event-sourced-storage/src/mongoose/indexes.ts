@@ -18,7 +18,7 @@ type IndexKey = Readonly<Record<string, 1>>;
 
 const namespaceExists = 48;
 /** IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey: what is there already and the index exclude each other. */
-const conflicts: readonly unknown[] = [85, 86, 11_000];
+const conflicts: ReadonlySet<unknown> = new Set([85, 86, 11_000]);
 
 /**
  * Makes the collections and unique indexes that are missing, and nothing else: a collection that is younger than a transaction cannot be
@@ -49,13 +49,13 @@ async function createCollection(database: mongo.Db, name: string): Promise<void>
 }
 
 async function ensureUnique(collection: mongo.Collection, name: string, key: IndexKey): Promise<void> {
-  const indexes: IndexDescription[] = await collection.listIndexes().toArray();
+  const indexes = (await collection.listIndexes().toArray()) as IndexDescription[]; // the driver types them as anything
   const found = indexes.find((index) => sameKey(index.key, key));
   if (found !== undefined) return refuseOther(collection, found);
   try {
     await collection.createIndex(key, { name, unique: true });
   } catch (error) {
-    if (!conflicts.includes(codeOf(error))) throw error;
+    if (!conflicts.has(codeOf(error))) throw error;
     throw new IndexMismatchError(collection.collectionName, name, messageOf(error), { cause: error });
   }
 }

@@ -17,6 +17,8 @@ import { type EventRecord, toRecord } from './event-record.js';
 import { eventKey } from './event-key.js';
 import type { FlightSessions } from './flight-sessions.js';
 import { operationIndex } from './indexes.js';
+import type { Orphans } from './orphans.js';
+import { rawCollection } from './raw-collection.js';
 import { majorityTransaction } from './transaction-options.js';
 import { StepTimeoutError, within } from './within.js';
 
@@ -46,6 +48,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     private readonly connection: Connection,
     private readonly options: Pick<ResolvedFeatureOptions, 'collection' | 'eventsCollection' | 'versionField' | 'maxDocumentBytes'>,
     private readonly sessions: FlightSessions,
+    private readonly orphans: Pick<Orphans, 'held' | 'free'>,
     private readonly newFlightId: () => unknown = (): unknown => new mongoose.mongo.ObjectId(),
   ) {
     super();
@@ -83,9 +86,14 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
   /** One transaction for all of them, or the knowledge of who stood in its way. */
   private async fly(groups: readonly DocumentWrite[], deadline: number): Promise<Landing> {
     const flight = this.newFlightId();
-    const session = this.sessions.take();
     let aboard = groups;
     let phase: Phase = 'documents';
+    let session: Session;
+    try {
+      session = await this.step('opening a session', deadline, this.sessions.take());
+    } catch (error) {
+      return { settled: settle(groups, { kind: 'unavailable', error: asError(error) }), again: [] };
+    }
     try {
       session.startTransaction(majorityTransaction);
       const hits = await this.step('writing documents', deadline, this.writeDocuments(groups, session));
@@ -168,9 +176,13 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
   private async afterRace(groups: readonly DocumentWrite[]): Promise<Landing> {
     const still = await this.unmoved(groups).catch((): DocumentWrite[] => []);
     const moved = groups.filter((group) => !still.includes(group));
+    for (const { first } of moved) this.orphans.free(first.key);
     const settled = settle(moved, { kind: 'conflict', pending: false });
     if (moved.length > 0) return { settled, again: [still] };
-    if (groups.length === 1) return { settled: settle(groups, { kind: 'conflict', pending: true }), again: [] };
+    if (groups.length === 1) {
+      await this.orphans.held((groups[0] as DocumentWrite).first.key);
+      return { settled: settle(groups, { kind: 'conflict', pending: true }), again: [] };
+    }
     return { settled: [], again: halves(groups) };
   }
 
@@ -210,6 +222,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     try {
       await this.step('the commit', deadline, session.commitTransaction());
       this.sessions.giveBack(session);
+      for (const { first } of groups) this.orphans.free(first.key);
       return { kind: 'committed' };
     } catch (error) {
       if (isTransient(error)) {
@@ -228,10 +241,10 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     let session = first;
     let reason = cause;
     for (;;) {
-      if (reason instanceof StepTimeoutError || session.inTransaction()) {
+      if (reason instanceof StepTimeoutError || session.inTransaction() || session.hasEnded) {
         // its command may still be under way: this session cannot be used again
-        await this.sessions.kill(session);
-        session = this.sessions.take();
+        if (!session.hasEnded) await this.sessions.kill(session);
+        session = await this.anotherSession(session, deadline);
       }
       if (performance.now() >= deadline) {
         void this.sessions.kill(session);
@@ -246,6 +259,15 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
         if (session.inTransaction() && !(error instanceof StepTimeoutError)) await this.abort(session, false);
         await new Promise((resume) => setTimeout(resume, settlePauseMs));
       }
+    }
+  }
+
+  /** A fresh session; the old one again while none is to be had, which the next try then finds out. */
+  private async anotherSession(old: Session, deadline: number): Promise<Session> {
+    try {
+      return await this.step('opening a session', deadline, this.sessions.take());
+    } catch {
+      return old;
     }
   }
 
@@ -300,11 +322,11 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
   }
 
   private get documents(): Collection {
-    return this.connection.getClient().db(this.connection.name).collection(this.options.collection);
+    return rawCollection(this.connection, this.options.collection);
   }
 
   private get events(): EventCollection {
-    return this.connection.getClient().db(this.connection.name).collection<EventRecord>(this.options.eventsCollection);
+    return rawCollection<EventRecord>(this.connection, this.options.eventsCollection);
   }
 }
 

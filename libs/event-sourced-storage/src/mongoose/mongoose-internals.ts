@@ -108,10 +108,11 @@ export function isLiveDocument(value: unknown): value is LiveDocument {
 /** Mongoose marks its own hooks with it, to tell them from the application's. */
 const builtInMiddleware = Symbol.for('mongoose:built-in-middleware');
 
+const isOwn = ({ fn }: { readonly fn: object }): boolean => !(builtInMiddleware in fn);
+
 /** Names of the given hooks for which the application, or a plugin of it, has registered something. */
 export function ownHooks(schema: SchemaShape, names: readonly string[]): string[] {
   const { _pres: pres, _posts: posts } = schema.s.hooks;
-  const isOwn = ({ fn }: { readonly fn: object }): boolean => !(builtInMiddleware in fn);
   return names.flatMap((name) => [
     ...(pres?.get(name)?.some(isOwn) === true ? [`pre('${name}')`] : []),
     ...(posts?.get(name)?.some(isOwn) === true ? [`post('${name}')`] : []),

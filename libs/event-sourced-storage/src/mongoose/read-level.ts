@@ -18,7 +18,8 @@ export function readLevel(options: { readonly session?: TransactionSession | und
       return { readConcern: { level: 'local' } };
     case 'linearizable':
       return { readConcern: { level: 'linearizable' }, maxTimeMS: linearizableTimeMs };
-    default:
+    case 'majority':
+    case undefined:
       return { readConcern: { level: 'majority' } };
   }
 }

@@ -33,7 +33,7 @@ const commitPauseMs = 50;
 export async function runTransaction<R>(parts: TransactionParts, run: (session: TransactionSession) => Promise<R>): Promise<R> {
   const deadline = parts.options.timeoutMs === 0 ? Infinity : performance.now() + parts.options.timeoutMs;
   for (let attempt = 1; ; attempt++) {
-    const session = parts.sessions.take();
+    const session = await parts.sessions.take();
     session.startTransaction(majorityTransaction);
     const scope = parts.scopes.of(session);
     try {

@@ -184,7 +184,7 @@ describe('setters and validators', () => {
   });
 
   it('all that is wrong is told at once', async () => {
-    expect(Object.keys(await problems(strict, { name: 'x' }, set({ level: 0, rank: 'no', most: 'NaN' }))).sort()).toEqual(['level', 'most', 'rank']);
+    expect(Object.keys(await problems(strict, { name: 'x' }, set({ level: 0, rank: 'no', most: 'NaN' }))).toSorted()).toEqual(['level', 'most', 'rank']);
   });
 
   it('judge the changed paths only', async () => {
@@ -591,7 +591,7 @@ describe('a new document', () => {
   });
 
   it('is refused with all that is wrong', async () => {
-    expect(Object.keys(await newProblems(caster, { level: 'x', when: 'y' })).sort()).toEqual(['level', 'name', 'when']);
+    expect(Object.keys(await newProblems(caster, { level: 'x', when: 'y' })).toSorted()).toEqual(['level', 'name', 'when']);
   });
 
   it('leaves the caller’s data alone and does not share them', async () => {

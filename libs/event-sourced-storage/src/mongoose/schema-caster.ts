@@ -91,7 +91,7 @@ export class SchemaCaster extends DocumentCaster {
     const cast = castValues(edits, before, edited);
     if (cast === undefined) return byDocument();
     if (cast.length === 0) return before;
-    const image = (): Image => stamped(applyDiff(before, diffOf(cast)), facts, cast, now);
+    const image = (): Image => applyStamped(before, diffOf(cast), facts, cast, now);
     if (!cast.some(({ target, value }) => needsValidation(target, value))) return image();
     // whoever fails is asked again with a whole document as `this`, whose word is final
     return validateValues(cast, edited).then(image, byDocument);
@@ -104,7 +104,7 @@ export class SchemaCaster extends DocumentCaster {
     try {
       const diff = await castByDocument({ model, before, edited, edits, protectedFields, now, address });
       if (Object.keys(diff.set).length === 0 && diff.unset.length === 0) return before;
-      return stamped(applyDiff(before, diff), facts, [], now);
+      return applyStamped(before, diff, facts, [], now);
     } catch (error) {
       throw validationError(address, error);
     }
@@ -202,14 +202,19 @@ function diffOf(cast: readonly PathEdit[]): DiffPaths {
   return { set, unset };
 }
 
-/** With `updatedAt` of the document and of the subdocuments that the values are in; whatever the edit put there, time is told last. */
-function stamped(image: Image, { stamp }: SchemaFacts, cast: readonly PathEdit[], now: Date): Image {
-  const set: Record<string, unknown> = {};
+/**
+ * The image after the changes, with `updatedAt` of the document and of the subdocuments that the values are in. Time is told last,
+ * whatever the edit put there.
+ */
+function applyStamped(before: Image, diff: DiffPaths, { stamp }: SchemaFacts, cast: readonly PathEdit[], now: Date): Image {
+  const inner: Record<string, unknown> = {};
   for (const { target } of cast) {
-    for (const each of target.stamps) set[each.path] = stampValue(each, now);
+    for (const each of target.stamps) inner[each.path] = stampValue(each, now);
   }
-  if (stamp !== undefined) set[stamp.path] = stampValue(stamp, now);
-  return applyDiff(image, { set, unset: [] });
+  const changed = applyDiff(applyDiff(before, diff), { set: inner, unset: [] });
+  if (stamp === undefined) return changed;
+  const time = stampValue(stamp, now);
+  return stamp.path.includes('.') ? applyDiff(changed, { set: { [stamp.path]: time }, unset: [] }) : { ...changed, [stamp.path]: time };
 }
 
 /** Data of the application, which is not changed: a copy, of a Mongoose document its plain form. */

@@ -30,7 +30,7 @@ export function stampNew(document: LiveDocument, now: Date): void {
   for (const each of [document, ...document.$getAllSubdocs()]) {
     const { createdAt, updatedAt } = each.$__schema.$timestamps ?? {};
     const time = currentTime(each.$__schema, now);
-    if (typeof createdAt === 'string' && !Boolean(each.$__getValue(createdAt))) set(each, createdAt, time);
+    if (typeof createdAt === 'string' && !each.$__getValue(createdAt)) set(each, createdAt, time);
     if (typeof updatedAt === 'string') set(each, updatedAt, typeof createdAt === 'string' ? each.$__getValue(createdAt) : time);
   }
 }
@@ -46,7 +46,7 @@ export function stampChangedSubdocuments(document: LiveDocument, before: Image, 
     const image = each.toObject(options);
     if (sameValue(image, counterpart(each, image, before))) continue;
     const time = currentTime(each.$__schema, now);
-    if (typeof createdAt === 'string' && !Boolean(each.$__getValue(createdAt))) set(each, createdAt, time);
+    if (typeof createdAt === 'string' && !each.$__getValue(createdAt)) set(each, createdAt, time);
     if (typeof updatedAt === 'string') set(each, updatedAt, time);
   }
 }

@@ -37,7 +37,7 @@ function versionWarnings(schema: SchemaShape, versionField: string): string[] {
   const { versionKey, optimisticConcurrency } = schema.options;
   const kind = Object.hasOwn(schema.nested, versionField) ? 'object' : schema.paths[versionField]?.instance;
   return [
-    ...(Boolean(optimisticConcurrency) ? ['optimisticConcurrency has no effect on writes through the storage, which compares versions on every write. Remove it.'] : []),
+    ...(optimisticConcurrency ? ['optimisticConcurrency has no effect on writes through the storage, which compares versions on every write. Remove it.'] : []),
     ...(kind !== undefined && kind !== 'Number' ? [`The version field "${versionField}" is declared as ${kind}; the storage keeps a number there. Declare it as Number.`] : []),
     ...(typeof versionKey === 'string' && versionKey !== '__v' && versionKey !== versionField
       ? [`The schema's versionKey is "${versionKey}", but the version is kept in "${versionField}"; nothing counts "${versionKey}". Give both the same name.`]

@@ -15,16 +15,8 @@ export function storedValue(value: unknown): unknown {
 
 /** Whether storing and reading would change nothing. Says no when in doubt. */
 function isStoredShape(value: unknown): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return true;
-    case 'object':
-      return value === null || isStoredObject(value);
-    default:
-      return false;
-  }
+  if (typeof value === 'object') return value === null || isStoredObject(value);
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 
 function isStoredObject(value: object): boolean {

@@ -3,12 +3,11 @@ import { getConnectionToken, getModelToken, type ModelDefinition, MongooseModule
 import type { Connection } from 'mongoose';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { EventSourcedStorageService } from '../event-sourced-storage.service.js';
-import type { AnyModel } from '../mongoose/mongoose-internals.js';
 import { type ResolvedFeatureOptions, resolveFeatureOptions } from '../options/resolve-storage-options.js';
 import type { FeatureOptions, StorageModuleOptions } from '../options/storage-options.js';
 import type { StorageEngine } from '../storage-engine.js';
 import { EventSourcedStorageCoreModule, type StorageModuleAsyncOptions } from './event-sourced-storage-core.module.js';
-import { openFeature } from './open-feature.js';
+import { type FeatureModel, openFeature } from './open-feature.js';
 import { refuseProblems, type StorageRoot } from './storage-root.js';
 import { getEventSourcedStorageToken, storageRootToken } from './tokens.js';
 
@@ -47,7 +46,7 @@ export class EventSourcedStorageModule {
     const providers: Provider[] = [
       {
         provide: storages,
-        useFactory: (root: StorageRoot, connection: Connection, ...models: AnyModel[]) => openAll(root, connection, features, models),
+        useFactory: (root: StorageRoot, connection: Connection, ...models: FeatureModel[]) => openAll(root, connection, features, models),
         inject: [storageRootToken, getConnectionToken(connectionName), ...features.map(({ name }) => getModelToken(name, connectionName))],
       },
       ...features.map(({ name }, index) => ({
@@ -66,10 +65,10 @@ export class EventSourcedStorageModule {
   }
 }
 
-async function openAll(root: StorageRoot, connection: Connection, features: readonly FeatureDefinition[], models: readonly AnyModel[]): Promise<StorageEngine[]> {
+async function openAll(root: StorageRoot, connection: Connection, features: readonly FeatureDefinition[], models: readonly FeatureModel[]): Promise<StorageEngine[]> {
   const problems = [...root.problems];
   const resolved = features.map((feature, index) => {
-    const model = models[index] as AnyModel;
+    const model = models[index] as FeatureModel;
     const facts = { name: feature.name, collection: model.collection.name, schemaVersionKey: model.schema.get('versionKey') };
     const options: ResolvedFeatureOptions = resolveFeatureOptions(root.given, feature, facts, problems);
     problems.push(...root.claim(connection, feature.name, options));
@@ -78,7 +77,7 @@ async function openAll(root: StorageRoot, connection: Connection, features: read
   refuseProblems(problems);
   const engines: StorageEngine[] = [];
   for (const [index, options] of resolved.entries()) {
-    engines.push(await openFeature(root, (features[index] as FeatureDefinition).name, models[index] as AnyModel, connection, options));
+    engines.push(await openFeature(root, (features[index] as FeatureDefinition).name, models[index] as FeatureModel, connection, options));
   }
   return engines;
 }

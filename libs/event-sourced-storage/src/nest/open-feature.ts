@@ -4,11 +4,11 @@ import { CacheManagerDocumentCache } from '../cache/cache-manager-document-cache
 import type { ImageCodec } from '../cache/encoded-entries.js';
 import { NoDocumentCache } from '../cache/no-document-cache.js';
 import { isUnavailable } from '../mongoose/driver-errors.js';
-import type { AnyModel } from '../mongoose/mongoose-internals.js';
 import { prepareCollections } from '../mongoose/indexes.js';
 import { MongooseDocumentCommitter } from '../mongoose/mongoose-document-committer.js';
 import { MongooseDocumentReader } from '../mongoose/mongoose-document-reader.js';
 import { MongooseEventStore } from '../mongoose/mongoose-event-store.js';
+import { MongooseOperationResolver } from '../mongoose/mongoose-operation-resolver.js';
 import { MongooseSnapshotStore } from '../mongoose/mongoose-snapshot-store.js';
 import { runTransaction } from '../mongoose/run-transaction.js';
 import { SchemaCaster } from '../mongoose/schema-caster.js';
@@ -19,17 +19,26 @@ import type { DocumentCache } from '../read/document-cache.js';
 import { StorageEngine } from '../storage-engine.js';
 import type { StorageRoot } from './storage-root.js';
 
+/** What a model of the application has, whatever its documents. */
+export interface FeatureModel {
+  readonly modelName: string;
+  readonly schema: Schema;
+  readonly collection: { readonly name: string };
+  /** Resolves once Mongoose has built the schema's own indexes. */
+  init(): Promise<unknown>;
+}
+
 /** The engine of one feature on its model and connection, ready to write. */
 export async function openFeature(
   root: StorageRoot,
   name: string,
-  model: AnyModel,
+  model: FeatureModel,
   connection: Connection,
   options: ResolvedFeatureOptions,
 ): Promise<StorageEngine> {
-  const { sessions, scopes } = await root.connect(connection);
+  const { sessions, scopes, orphans } = await root.connect(connection);
   const warn = (message: string): void => root.logger.warn(message);
-  for (const warning of schemaWarnings(model.schema as unknown as Schema, options.versionField)) warn(`${name}: ${warning}`);
+  for (const warning of schemaWarnings(model.schema, options.versionField)) warn(`${name}: ${warning}`);
   await prepareCollections(connection, { documents: options.collection, events: options.eventsCollection, snapshots: options.snapshotsCollection });
   // an index that Mongoose still builds would hold up the first writes
   await model.init().catch((error: unknown) => warn(`${name}: Mongoose could not prepare its own indexes: ${String(error)}`));
@@ -37,7 +46,8 @@ export async function openFeature(
   const { now, random, newFlightId } = root.options;
   const engine = new StorageEngine(
     {
-      committer: new MongooseDocumentCommitter(connection, options, sessions, newFlightId),
+      committer: new MongooseDocumentCommitter(connection, options, sessions, orphans, newFlightId),
+      resolver: new MongooseOperationResolver(connection, options, sessions, orphans),
       reader: new MongooseDocumentReader(connection, options.collection),
       cache: documentCache(root, connection, options, warn),
       events: new MongooseEventStore(connection, options.eventsCollection),

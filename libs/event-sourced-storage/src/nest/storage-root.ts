@@ -7,6 +7,8 @@ import { createDefaultCache } from '../cache/create-default-cache.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import { FlightSessions } from '../mongoose/flight-sessions.js';
 import { MongooseTransactionScopes } from '../mongoose/mongoose-transaction-scopes.js';
+import { Orphans } from '../mongoose/orphans.js';
+import { ProcessLease } from '../mongoose/process-lease.js';
 import { clientWarnings } from '../mongoose/schema-warnings.js';
 import { checkTopology } from '../mongoose/topology.js';
 import { type ResolvedFeatureOptions, type ResolvedModuleOptions, resolveModuleOptions } from '../options/resolve-storage-options.js';
@@ -16,6 +18,8 @@ import type { StorageEngine } from '../storage-engine.js';
 
 /** What the features on one connection share. */
 export interface SharedConnection {
+  readonly lease: ProcessLease;
+  readonly orphans: Orphans;
   readonly sessions: FlightSessions;
   readonly scopes: MongooseTransactionScopes;
 }
@@ -79,7 +83,11 @@ export class StorageRoot implements BeforeApplicationShutdown {
   /** Every write taken is settled before the application goes on closing. Twice is harmless. */
   async beforeApplicationShutdown(): Promise<void> {
     await Promise.all(this.engines.map((engine) => engine.close()));
-    for (const shared of this.connections.values()) await (await shared.catch(() => undefined))?.sessions.close();
+    for (const opened of this.connections.values()) {
+      const shared = await opened.catch(() => undefined);
+      await shared?.sessions.close();
+      await shared?.lease.release().catch((error: unknown) => this.logger.warn(`The lease of this process stays behind: ${String(error)}`));
+    }
   }
 
   private findBus(): PublishingBus | null {
@@ -95,8 +103,11 @@ export class StorageRoot implements BeforeApplicationShutdown {
     await connection.asPromise();
     await checkTopology(connection);
     for (const warning of clientWarnings(connection)) this.logger.warn(warning);
+    const lease = new ProcessLease(connection);
     return {
-      sessions: new FlightSessions(() => connection.getClient()),
+      lease,
+      orphans: new Orphans(lease, (message) => this.logger.warn(message)),
+      sessions: new FlightSessions(() => connection.getClient(), lease),
       scopes: new MongooseTransactionScopes(connection, () => new mongoose.mongo.ObjectId().toHexString()),
     };
   }

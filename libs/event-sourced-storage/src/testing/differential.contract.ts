@@ -92,20 +92,22 @@ export function describeDifferential(name: string, createOne: CreateStorageFixtu
       await other.close();
     });
 
-    it('have the same outcomes, documents and events, and each event log folds to its document', async () => {
-      const { seed, runs: numRuns = 50 } = options;
-      const property = fc.asyncProperty(fc.array(plan, { minLength: 1, maxLength: 8 }), async (plans) => {
-        const ids = Array.from({ length: documentsPerRun }, () => one.newId());
-        for (const each of plans) {
-          const flight = await flightOf(each.chains, ids, one);
-          const outcomes = await Promise.all([one, other].map((fixture) => perform(each, flight, fixture)));
-          assertSame(outcomes[1]?.map(inWords), outcomes[0]?.map(inWords), `the second store's outcomes of ${JSON.stringify(flight.map(addressOf))}`);
-          for (const id of ids) await compare(id, one, other);
-        }
-      });
-      await fc.assert(property, { numRuns, ...(seed === undefined ? {} : { seed }) });
-    });
+    it('have the same outcomes, documents and events, and each event log folds to its document', () => compareStores(one, other, options));
   });
+}
+
+/** The check behind {@link describeDifferential}. @throws Error with seed and smallest example when the stores differ */
+export async function compareStores(one: StorageFixture, other: StorageFixture, { seed, runs: numRuns = 50 }: DifferentialOptions = {}): Promise<void> {
+  const property = fc.asyncProperty(fc.array(plan, { minLength: 1, maxLength: 8 }), async (plans) => {
+    const ids = Array.from({ length: documentsPerRun }, () => one.newId());
+    for (const each of plans) {
+      const flight = await flightOf(each.chains, ids, one);
+      const outcomes = await perform(each, flight, one);
+      assertSame((await perform(each, flight, other)).map(inWords), outcomes.map(inWords), `what the second store answers to ${flight.map(inShort).join(', ')}`);
+      for (const id of ids) await compare(id, one, other);
+    }
+  });
+  await fc.assert(property, { numRuns, ...(seed === undefined ? {} : { seed }) });
 }
 
 async function perform(plan_: Plan, flight: readonly DocumentChange[], fixture: StorageFixture): Promise<readonly CommitOutcome[]> {
@@ -190,6 +192,6 @@ function inWords(outcome: CommitOutcome): string {
   return outcome.kind === 'rejected' && 'code' in outcome.error ? `rejected ${String(outcome.error.code)}` : outcome.kind;
 }
 
-function addressOf({ key, expectedVersion, event }: DocumentChange): string {
+function inShort({ key, expectedVersion, event }: DocumentChange): string {
   return `${event.operation} ${key}@${expectedVersion}`;
 }

@@ -1,4 +1,5 @@
 import type { EventMetadata } from '../model/document-event.js';
+import type { DocumentId } from '../model/document-id.js';
 import type { TransactionSession } from '../read/document-reader.js';
 
 /** Options of every write. */
@@ -39,3 +40,20 @@ export interface DeleteOptions extends WriteOptions {
   /** Throw `DocumentNotFoundError` instead of answering `{ deleted: false }`. Default `false`. */
   readonly throwIfMissing?: boolean;
 }
+
+/** Options of `createMany` and `updateMany`; they hold for each write. */
+export type BulkOptions = Pick<WriteOptions, 'metadata' | 'signal' | 'timeoutMs' | 'maxRetries'>;
+
+/** What became of one write of a bulk. */
+export type BulkResult<V> = { readonly ok: true; readonly value: V } | { readonly ok: false; readonly error: Error };
+
+/** Options of `resolveOperation`. */
+export interface ResolveOptions {
+  /** The document that the operation was to write. */
+  readonly documentId: DocumentId;
+  /** Time budget in milliseconds, instead of the feature's. `0` means none. */
+  readonly timeoutMs?: number;
+}
+
+/** What became of an operation. */
+export type OperationOutcome = { readonly applied: true; readonly version: number } | { readonly applied: false };

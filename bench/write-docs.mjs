@@ -1,0 +1,33 @@
+// Puts the stored results between the markers of docs/performance.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readReport } from './read-report.mjs';
+import { barsTable, cellTables, conditionsOf, historySection, profileReport } from './report.mjs';
+import { readResults } from './results.mjs';
+
+const page = new URL('../docs/performance.md', import.meta.url);
+
+/** @returns {string[]} the sections that had no results and stay as they are */
+export function writeDocs() {
+  const full = readResults('full');
+  const read = readResults('read');
+  const profile = readResults('profile');
+  const sections = {
+    conditions: full && conditionsOf(full),
+    bars: full && barsTable(full),
+    cells: full && cellTables(full),
+    history: full && historySection(full).split('\n').slice(2).join('\n'),
+    read: read && readReport(read),
+    profile: profile && profileReport(profile),
+  };
+  let text = readFileSync(page, 'utf8');
+  for (const [name, content] of Object.entries(sections)) if (content) text = replaced(text, name, content);
+  writeFileSync(page, text);
+  return Object.keys(sections).filter((name) => !sections[name]);
+}
+
+function replaced(text, name, content) {
+  const [begin, end] = [`<!-- bench:${name}:begin -->`, `<!-- bench:${name}:end -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`docs/performance.md has no markers ${begin} ... ${end}`);
+  return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
+}

@@ -1,0 +1,25 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Only bounds a failure: whoever waits goes on as soon as the fact is there. */
+const patienceMs = 20_000;
+
+/** Waits until the check answers something true, and answers that. */
+export async function until<R>(check: () => R | Promise<R>, what: string): Promise<NonNullable<R>> {
+  for (const limit = performance.now() + patienceMs; performance.now() < limit; await pause(5)) {
+    const found = await check();
+    if (Boolean(found)) return found as NonNullable<R>;
+  }
+  throw new Error(`${what}: not within ${patienceMs / 1000} s`);
+}
+
+/** A promise that somebody else keeps: to hold something up until a fact is there. */
+export interface Gate {
+  readonly passed: Promise<void>;
+  open(): void;
+}
+
+export function gate(): Gate {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open };
+}
