@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bootstrap } from '../src/bootstrap.js';
+import { parseCurl, sendCurl } from './support/curl.js';
 import { type RunningApp, startApp, testDatabase } from './support/start-app.js';
 
 interface Route {
@@ -45,16 +46,10 @@ describe('Pages of the sample', () => {
     const { text } = await running.http.get('/');
     const id = /ID=([0-9a-f]{24})/.exec(text)?.[1];
     const commands = [...text.matchAll(/<pre tabindex="0"><code>([^<]*)<\/code>/g)].map(([, command]) => command ?? '');
-    const answers = [];
+    const answers: { status: number; body: unknown }[] = [];
     for (const command of commands.slice(1)) {
-      const plain = command.replaceAll('&quot;', '"').replaceAll('$ID', id ?? '');
-      const [, method = 'GET'] = /-X (\w+)/.exec(plain) ?? [];
-      const [, path = ''] = /"\$URL([^"]*)"/.exec(plain) ?? [];
-      const [, clientId = 'nobody'] = /x-client-id: ([\w-]+)/.exec(plain) ?? [];
-      const [, body] = /-d '([^']*)'/.exec(plain) ?? [];
-      const init = { method, headers: { 'x-client-id': clientId, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body }) };
-      const answer = await fetch(`http://127.0.0.1:${running.port}${path}`, init);
-      answers.push({ status: answer.status, body: await answer.json() });
+      const request = parseCurl(command.replaceAll('&quot;', '"'), { URL: '', ID: id ?? '' });
+      answers.push(await sendCurl(request, running.port));
     }
     const [created, changed, deleted, missed, before] = answers;
     expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200]);

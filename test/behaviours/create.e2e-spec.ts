@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
 import mongoose from 'mongoose';
-import { EventSourcedStorageModule, type EventSourcedStorageService, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
+import { type EventSourcedStorageService, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
 import { changesDuring } from '../support/commits.js';
 import { consistent } from '../support/consistent.js';
 import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { recount } from '../support/recount.js';
+import { featureModule } from '../support/storage-app.js';
 import { everythingStored } from '../support/traces.js';
 
 const { ObjectId, UUID, Decimal128 } = mongoose.Types;
@@ -43,13 +44,13 @@ class Raid {
   declare version: number;
 }
 
-const idFeatures = EventSourcedStorageModule.forFeature(
+const idFeatures = featureModule(
   idKinds.map(({ kind, type }) => ({
     name: kind,
     schema: new mongoose.Schema({ _id: type as unknown, name: String } as never, { versionKey: 'version', collection: `by_${kind}` }),
   })),
 );
-const raids = EventSourcedStorageModule.forFeature([{ name: Raid.name, schema: SchemaFactory.createForClass(Raid) }]);
+const raids = featureModule([{ name: Raid.name, schema: SchemaFactory.createForClass(Raid) }]);
 
 describe('creating documents', () => {
   let first: GamesApp;

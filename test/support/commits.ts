@@ -26,7 +26,7 @@ export async function changesDuring(connection: Connection, run: () => Promise<u
       if (!('documentKey' in change)) continue;
       const { ns, operationType, documentKey, lsid, txnNumber } = change as mongoose.mongo.ChangeStreamInsertDocument;
       if (String(documentKey._id) === String(after)) break;
-      if (ns.coll === markers) continue;
+      if (ns.coll === markers || ns.coll.startsWith('ess_')) continue; // leases of running processes beat
       seen.push({ collection: ns.coll, operation: operationType, transaction: txnNumber === undefined ? undefined : `${JSON.stringify(lsid)}/${String(txnNumber)}` });
     }
     return seen;

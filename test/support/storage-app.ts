@@ -87,6 +87,12 @@ export async function startStorage<T extends object>(feature: FeatureDefinition,
   };
 }
 
+/** More features in a module of their own, as an application with several domains has them. */
+export function featureModule(features: readonly FeatureDefinition[]): DynamicModule {
+  class FeatureModule {}
+  return { module: FeatureModule, imports: [EventSourcedStorageModule.forFeature(features)] };
+}
+
 /** What the start answers; when it fails, the connections that it had opened are closed, or nothing would ever end. */
 export async function started<R>(start: () => Promise<R>): Promise<R> {
   const before = new Set(mongoose.connections);

@@ -7,6 +7,7 @@ export async function everythingStored(connection: Connection): Promise<Record<s
   const collections = await database.listCollections({ type: 'collection' }, { nameOnly: true }).toArray();
   const contents = collections
     .map(({ name }) => name)
+    .filter((name) => !name.startsWith('ess_')) // leases of running processes: they beat
     .toSorted()
     .map(async (name) => {
       const records = await database.collection(name).find({}, { promoteValues: false, sort: { _id: 1 } }).toArray();

@@ -174,7 +174,6 @@ describe('a document cache on cache-manager', () => {
     const payload = good.split('.')[2] ?? '';
 
     it.each<readonly [string, unknown]>([
-      ['nothing', null],
       ['a text', 'garbage'],
       ['an empty text', ''],
       ['a number', 7],
@@ -194,15 +193,20 @@ describe('a document cache on cache-manager', () => {
       ['an entry whose document has another version', encoded(4, { _id: id, version: 3 })],
       ['an entry whose document has no version', encoded(3, { _id: id })],
       ['an entry with a version as text', encoded('3' as unknown as number, { _id: id, version: '3' })],
-    ])('%s is a miss, and can be replaced', async (_, value) => {
+    ])('%s is a miss, is dropped, and can be replaced', async (_, value) => {
       const { cache, backend } = bench();
       backend.values.set(`ess:games:${key}`, value);
       expect(await cache.get(key)).toBeUndefined();
-      await cache.drop(key); // stands behind the drop that the get began
       expect(backend.values.size).toBe(0);
       backend.values.set(`ess:games:${key}`, value);
       await cache.put(key, entryOf(id, 1));
       expect((await cache.get(key))?.version).toBe(1);
+    });
+
+    it('nothing is a miss like what is absent', async () => {
+      const { cache, backend } = bench();
+      backend.values.set(`ess:games:${key}`, null);
+      expect(await cache.get(key)).toBeUndefined();
     });
 
     it('a good entry is none of these', async () => {
@@ -300,7 +304,12 @@ describe('a document cache on cache-manager', () => {
       made.time += 10_000;
       for (let count = 0; count < 5; count++) await made.cache.get(key);
       expect(made.warnings).toHaveLength(2);
-      expect(made.warnings[1]).toContain('4 more');
+      expect(made.warnings[1]).toContain('(4 more since the last warning)');
+      made.time += 10_000;
+      await made.cache.get(key);
+      made.time += 10_000;
+      await made.cache.get(key);
+      expect(made.warnings.slice(2)).toEqual([expect.stringContaining('(4 more'), expect.not.stringContaining('more')]);
     });
 
     it('a listener for warnings that fails harms nobody', async () => {
@@ -331,12 +340,15 @@ describe('a document cache on cache-manager', () => {
       jest.useFakeTimers();
     });
     afterEach(() => {
+      jest.restoreAllMocks();
       jest.useRealTimers();
     });
 
-    it('costs the time that was set, and no call rejects', async () => {
+    it('costs the time that was set, no call rejects, and no timer keeps the process alive', async () => {
+      const timers = jest.spyOn(globalThis, 'setTimeout');
       const { cache } = bench({ backend: { get: never, set: never, del: never }, timeoutMs: 250 });
       const calls = Promise.all([cache.get(key), cache.put(key, entryOf(id, 1)), cache.drop('s:other')]);
+      expect(timers.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false, false, false]);
       await jest.advanceTimersByTimeAsync(500);
       expect(await calls).toEqual([undefined, undefined, undefined]);
       expect(jest.getTimerCount()).toBe(0);

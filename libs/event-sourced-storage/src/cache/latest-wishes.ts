@@ -19,6 +19,11 @@ export class LatestWishes<V extends { readonly version: number }> {
   /** @param fulfil must not reject */
   constructor(private readonly fulfil: (key: string, wish: Wish<V>) => Promise<void>) {}
 
+  /** How many keys have wishes that are not fulfilled. */
+  get size(): number {
+    return this.lanes.size;
+  }
+
   add(key: string, wish: Wish<V>): Promise<void> {
     const lane = this.lanes.get(key);
     if (lane === undefined) return this.start(key, wish);

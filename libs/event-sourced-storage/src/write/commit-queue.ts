@@ -12,6 +12,7 @@ import { type DocumentState, versionOf } from '../read/document-state.js';
 import type { ReadPath } from '../read/read-path.js';
 import type { AfterCommit } from './after-commit.js';
 import { missedEvents } from './check-expected-version.js';
+import { Contention } from './contention.js';
 import type { CommitOutcome, DocumentChange } from './document-change.js';
 import type { DocumentCommitter } from './document-committer.js';
 import { Lane, type StagedWrite } from './lane.js';
@@ -35,6 +36,8 @@ export interface QueueParts {
 
 /** Decisions in a row after which other work of the process gets a turn. */
 const longestSlice = 250;
+/** How long a flight of contended documents waits for their edits, in ms: what was read gets old meanwhile. */
+const longestBoardingMs = 20;
 
 /**
  * Every write of a feature goes through here: decided on the newest state this process can know, committed in flights, answered in order
@@ -46,6 +49,10 @@ export class CommitQueue {
   private readonly ready = new Set<Lane>();
   /** Lanes that stopped deciding because enough is staged. */
   private readonly blocked = new Set<Lane>();
+  /** Lanes of documents that other processes write too: they are read and decided only when their flight is about to leave. */
+  private readonly onCall = new Set<Lane>();
+  private readonly contention = new Contention();
+  private onCallFlying = false;
   private queued = 0;
   private stagedChanges = 0;
   private flying = 0;
@@ -103,6 +110,12 @@ export class CommitQueue {
 
   private stage(lane: Lane): void {
     if (lane.staging || lane.pause !== undefined || lane.waiting.length === 0) return;
+    if (this.contention.has(lane.key)) {
+      if (lane.inFlight.length > 0 || lane.staged.length > 0) return;
+      this.onCall.add(lane);
+      this.launchSoon();
+      return;
+    }
     lane.staging = true;
     void this.stageWaiting(lane, lane.run);
   }
@@ -222,13 +235,14 @@ export class CommitQueue {
   // ---- committing
 
   private makeReady(lane: Lane): void {
+    if (lane.isOnCall) return;
     if (lane.inFlight.length === 0 && lane.staged.length > 0) this.ready.add(lane);
     this.launchSoon();
   }
 
   /** In the next turn of the event loop: callers that an ended flight has just answered get on board of the next one. */
   private launchSoon(): void {
-    if (this.launching || this.ready.size === 0) return;
+    if (this.launching || (this.ready.size === 0 && this.onCall.size === 0)) return;
     this.launching = true;
     setImmediate(() => {
       this.launching = false;
@@ -239,20 +253,53 @@ export class CommitQueue {
 
   private launch(): void {
     while (this.flying < this.parts.options.flights && this.ready.size > 0) {
-      const lanes = this.board();
-      if (lanes.length === 0) return;
+      const lanes = this.board(this.ready);
+      if (lanes.length === 0) break;
       void this.fly(lanes);
     }
+    if (!this.onCallFlying && this.onCall.size > 0) void this.flyOnCall();
     this.unblock();
   }
 
+  /** One flight of contended documents at a time, beside the others: what they lose must not hold up those who lose nothing. */
+  private async flyOnCall(): Promise<void> {
+    this.onCallFlying = true;
+    const lanes = [...this.onCall].slice(0, this.contention.width);
+    for (const lane of lanes) this.onCall.delete(lane);
+    await this.stageOnCall(lanes);
+    const boarded = this.board(lanes.filter((lane) => lane.staged.length > 0 && lane.inFlight.length === 0));
+    for (const lane of lanes) lane.isOnCall = false;
+    if (boarded.length > 0) this.contention.landed(await this.carry(boarded));
+    this.onCallFlying = false;
+    for (const lane of lanes) this.makeReady(lane);
+    for (const lane of lanes) this.stage(lane);
+    this.launchSoon();
+  }
+
+  /** Reads the documents again and decides what waits for them. An edit that takes its time catches another flight. */
+  private async stageOnCall(lanes: readonly Lane[]): Promise<void> {
+    const staging = lanes.map((lane) => {
+      lane.mustBeFresh = true;
+      lane.isOnCall = true;
+      lane.staging = true;
+      if (!lane.hasChangesAhead) lane.tip = undefined;
+      return this.stageWaiting(lane, lane.run);
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((leave) => {
+      timer = setTimeout(leave, longestBoardingMs);
+    });
+    await Promise.race([Promise.all(staging), late]);
+    clearTimeout(timer);
+  }
+
   /** Moves staged writes into the air, lane by lane, until a flight is full. */
-  private board(): Lane[] {
+  private board(candidates: Iterable<Lane>): Lane[] {
     const { maxFlightChanges, maxFlightBytes } = this.parts.options;
     const lanes: Lane[] = [];
     let room = maxFlightChanges;
     let bytes = 0;
-    for (const lane of this.ready) {
+    for (const lane of candidates) {
       const count = boarding(lane.staged, room, lanes.length === 0 ? Infinity : maxFlightBytes - bytes, maxFlightBytes);
       if (count === 0) continue;
       this.ready.delete(lane);
@@ -269,6 +316,14 @@ export class CommitQueue {
 
   private async fly(lanes: readonly Lane[]): Promise<void> {
     this.flying++;
+    await this.carry(lanes);
+    this.flying--;
+    this.launchSoon();
+    this.unblock();
+  }
+
+  /** Commits what is on board of these lanes. @returns whether no race was lost */
+  private async carry(lanes: readonly Lane[]): Promise<boolean> {
     const changes = lanes.flatMap((lane) => changesOf(lane.inFlight));
     const deadline = Math.max(...lanes.flatMap((lane) => lane.inFlight.map((write) => write.task.deadline)));
     const outcomes = await this.commit(changes, deadline);
@@ -278,9 +333,7 @@ export class CommitQueue {
       this.land(lane, outcomes.slice(next, next + count));
       next += count;
     }
-    this.flying--;
-    this.launchSoon();
-    this.unblock();
+    return !outcomes.some(({ kind }) => kind === 'conflict');
   }
 
   private async commit(changes: readonly DocumentChange[], deadline: number): Promise<readonly CommitOutcome[]> {
@@ -306,6 +359,7 @@ export class CommitQueue {
 
   private landCommitted(lane: Lane, landed: readonly StagedWrite[]): void {
     lane.mustBeFresh = false;
+    this.contention.won(lane.key);
     const last = changesOf(landed).at(-1);
     if (last !== undefined) void this.parts.readPath.committed(lane.key, last.event.serverSeq, last.event.timestamp.getTime(), last.after);
     this.answerAll(landed);
@@ -324,6 +378,7 @@ export class CommitQueue {
 
   private landFailed(lane: Lane, landed: readonly StagedWrite[], outcomes: readonly CommitOutcome[]): void {
     void this.parts.readPath.forget(lane.key);
+    if (outcomes.some(({ kind }) => kind === 'conflict')) this.contention.lost(lane.key);
     let next = 0;
     const again = landed.filter(({ task, change }) => change === undefined || this.mayTryAgain(task, change, outcomes[next++] as CommitOutcome));
     this.stagedChanges -= changesOf(lane.staged).length;
@@ -463,6 +518,7 @@ export class CommitQueue {
     if (lane.isIdle && this.lanes.get(lane.key) === lane) {
       this.lanes.delete(lane.key);
       this.blocked.delete(lane);
+      this.onCall.delete(lane);
     }
   }
 }

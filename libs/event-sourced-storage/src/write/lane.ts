@@ -22,6 +22,8 @@ export class Lane {
   tip: DocumentState | undefined;
   /** The cache has been wrong: read the database. */
   mustBeFresh = false;
+  /** Is being decided for a flight that waits for it. */
+  isOnCall = false;
   /** A staging loop runs; it is told to end by a new `run`. */
   staging = false;
   run = 0;
