@@ -4,19 +4,27 @@ import { percentile, sum } from './statistics.mjs';
 
 const warmUp = { ops: 2_000, ms: 500 };
 /** Of the processors' time; with more of it taken by other processes a cell is measured again. */
-const quietShare = 0.1;
+export const quietShare = 0.1;
+const repeatsPerCell = 2;
 
-/** @typedef {{ server: Awaited<ReturnType<typeof import('./server.mjs').startServer>>, workers: import('./worker-process.mjs').WorkerProcesses, cpus: number }} Stage */
+/**
+ * @typedef {object} Stage
+ * @property {Awaited<ReturnType<typeof import('./server.mjs').startServer>>} server
+ * @property {import('./worker-process.mjs').WorkerProcesses} workers
+ * @property {number} cpus
+ * @property {number} repeats how many cells may still be measured again; counts down
+ */
 
-/** The least disturbed of up to `1 + repeats` measurements. */
-export async function quietCell(stage, request, repeats) {
+/** The least disturbed of a few measurements. */
+export async function quietCell(stage, request) {
   let best;
-  for (let left = repeats; ; left -= 1) {
+  for (let left = repeatsPerCell; ; left -= 1) {
     const cell = await runCell(stage, request);
     // a wrong recount must not disappear because the cell is repeated
-    if (cell.failed || cell.recount.ok === false) return cell;
+    if (cell.failed || !cell.recount.ok) return cell;
     if (!best || cell.noise < best.noise) best = cell;
-    if (left === 0 || !(best.noise > quietShare)) return best;
+    if (!(best.noise > quietShare) || left === 0 || stage.repeats === 0) return best;
+    stage.repeats -= 1;
   }
 }
 

@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util';
 import { historyWorkload, quickContenders, quickWorkloads, workloads } from './workloads.mjs';
 
+const repeatsPerRun = 60;
+
 export const usage = `npm run bench -- [options]
 
   (none)              the full run: all contenders and workloads, 7 rounds; up to 45 minutes
@@ -59,8 +61,8 @@ function resolve(given) {
     limits: { ops: positive('ops', given.ops, quick ? 5_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 2.5 : 5) },
     history: { length: positive('history', given.history, quick ? 20_000 : 1_000_000), pairs: quick ? 5 : 20, batch: quick ? 100 : 200 },
     seed: given.seed === undefined ? Math.floor(Math.random() * 1e9) : positive('seed', given.seed),
-    // while repeating a cell would cost a quick run its time limit, a full run has the time
-    repeats: quick || given['keep-noise'] ? 0 : 2,
+    /** How many cells are measured again because other processes disturbed them; a quick run has no time for it. */
+    repeats: quick || given['keep-noise'] ? 0 : repeatsPerRun,
   };
 }
 

@@ -34,7 +34,7 @@ export function summarise({ nodes, samples, timeDeltas }) {
   for (const { id, callFrame } of nodes) {
     const self = micros.get(id) ?? 0;
     if (callFrame.functionName === '(idle)') idle += self;
-    if (self === 0 || callFrame.functionName === '(idle)') continue;
+    if (self === 0 || callFrame.functionName === '(idle)' || isProfiler(callFrame)) continue;
     const { room, place } = placeOf(callFrame);
     const name = `${callFrame.functionName || '(anonymous)'}  ${place}`;
     functions.set(name, (functions.get(name) ?? 0) + self);
@@ -44,6 +44,11 @@ export function summarise({ nodes, samples, timeDeltas }) {
   const shares = (map) =>
     Array.from(map, ([name, self]) => ({ name, milliseconds: self / 1000, share: self / busy })).toSorted((a, b) => b.share - a.share);
   return { busyMs: busy / 1000, idleMs: idle / 1000, functions: shares(functions).slice(0, listed), rooms: shares(rooms) };
+}
+
+/** The inspector's own command that starts the profiler. */
+function isProfiler({ functionName, url }) {
+  return functionName === 'dispatch' && url === '';
 }
 
 /** The room of the library or the package that a function belongs to, and its file without anything of this machine. */

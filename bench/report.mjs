@@ -1,7 +1,8 @@
 // Results as Markdown.
 import { judged } from './bars.mjs';
+import { quietShare } from './cell.mjs';
 import { inWords } from './server.mjs';
-import { spread, sum } from './statistics.mjs';
+import { spread } from './statistics.mjs';
 import { workloads } from './workloads.mjs';
 
 const none = '–';
@@ -13,10 +14,12 @@ export function reportOf(results) {
     .join('\n\n');
 }
 
-export function conditionsOf({ conditions, seed, rounds, limits, minutes }) {
+export function conditionsOf({ conditions, seed, rounds, limits, minutes, cells }) {
+  const disturbed = cells.filter(({ noise }) => noise > quietShare).length;
   return (
     `${inWords(conditions)}. Seed ${seed}, ${rounds} rounds, a cell ends after ${limits.ops.toLocaleString('en')} writes or ` +
-    `${limits.ms / 1000} s (several processes: by time), ${minutes} minutes in all.`
+    `${limits.ms / 1000} s (several processes: by time), ${minutes} minutes in all. In ${disturbed} of ${cells.length} cells other processes ` +
+    `took more than ${quietShare * 100} % of the processors.`
   );
 }
 
@@ -112,7 +115,7 @@ export function historySection({ history }) {
 export function profileReport({ conditions, cell }) {
   const { busyMs, idleMs, functions, rooms } = cell.profile;
   const percent = (share) => `${(share * 100).toFixed(1)} %`;
-  const perWrite = (milliseconds) => ((milliseconds * 1000) / sum([cell.ops])).toFixed(1);
+  const perWrite = (milliseconds) => ((milliseconds * 1000) / cell.ops).toFixed(1);
   const row = ({ name, milliseconds, share }) => [`\`${name.trim().replace(/ {2}/, ' · ')}\``, percent(share), perWrite(milliseconds)];
   return [
     `${inWords(conditions)}. 2,000 documents, 128 writers: ${cell.ops.toLocaleString('en')} writes in ${digits(cell.seconds)} s under the profiler, ` +

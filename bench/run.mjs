@@ -28,7 +28,7 @@ function documented() {
 async function measured() {
   buildWhenStale(fileURLToPath(new URL('..', import.meta.url)));
   const server = await startServer();
-  const stage = { server, workers: new WorkerProcesses(), cpus: cpus().length };
+  const stage = { server, workers: new WorkerProcesses(), cpus: cpus().length, repeats: options.repeats };
   try {
     await (options.profile ? profile(stage) : compare(stage));
   } finally {
@@ -70,7 +70,7 @@ async function runWorkload(stage, workload, round, random, { chosen, unavailable
   const present = workload.contenders.filter((name) => chosen.has(name) && takesPart(workload, name, round));
   for (const contender of shuffled(present, random)) {
     const request = { contender, workload, limits: options.limits, seed: Math.floor(random() * 2 ** 31) };
-    const cell = unavailable.has(contender) ? { failed: reason } : await quietCell(stage, request, options.repeats);
+    const cell = unavailable.has(contender) ? { failed: reason } : await quietCell(stage, request);
     console.log(`${String(round).padStart(2)}  ${workload.name.padEnd(17)} ${contender.padEnd(18)} ${lineOf(cell)}`);
     cells.push({ workload: workload.name, contender, round, ...cell });
   }

@@ -85,14 +85,15 @@ const hostileRequests: [string, HostileRequest][] = [
     return [
       [`${method} without a client id`, { method, path, headers: { 'content-type': 'application/json' }, body }],
       [`${method} with an empty client id`, { method, path, headers: { ...json, 'x-client-id': '' }, body }],
+      [`${method} with a tab in the client id`, { method, path, headers: { ...json, 'x-client-id': 'game\tserver' }, body }],
       [`${method} with a client id of 201 characters`, { method, path, headers: { ...json, 'x-client-id': 'x'.repeat(201) }, body }],
     ];
   }),
-  ...['1', 'W/"1"', '*', '"1", "2"', '"-1"', '"1.0"', '""', '"x"', '', '"99999999999999999"'].flatMap((tag): [string, HostileRequest][] => [
+  ...['1', 'W/"1"', '*', '"1", "2"', '"-1"', '"1.0"', '"0"', '""', '"x"', '', '"99999999999999999"'].flatMap((tag): [string, HostileRequest][] => [
     [`If-Match: ${tag} to change`, { method: 'PATCH', path: `/games/${id}`, headers: { ...json, 'if-match': tag }, body: '{"gold":1}' }],
     [`If-Match: ${tag} to delete`, { method: 'DELETE', path: `/games/${id}`, headers: { ...client, 'if-match': tag } }],
   ]),
-  ...['', 'x'.repeat(201)].map((key): [string, HostileRequest] => [
+  ...['', 'loot\t1', 'x'.repeat(201)].map((key): [string, HostileRequest] => [
     `an Idempotency-Key of ${key.length} characters`,
     { method: 'PATCH', path: `/games/${id}`, headers: { ...json, 'idempotency-key': key }, body: '{"gold":1}' },
   ]),

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import * as library from 'nestjs-event-sourced-storage';
 import { parseCurl, sendCurl } from './support/curl.js';
 import { type RunningApp, startApp } from './support/start-app.js';
 
@@ -22,6 +23,32 @@ describe('The walk-through of the README', () => {
       const { body } = await sendCurl(parseCurl(command, { URL: '', ID }), running.port);
       expect(withoutChance(body)).toEqual(withoutChance(JSON.parse(shown)));
     }
+  });
+});
+
+describe('The documentation', () => {
+  it.each(['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md'])('%s links to files that exist', (name) => {
+    const page = new URL(`../${name}`, import.meta.url);
+    const links = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !existsSync(new URL(link, page)))).toEqual([]);
+  });
+
+  it('the README names every error of the library', () => {
+    const errors = Object.keys(library).filter((name) => name.endsWith('Error'));
+    expect(errors.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it('the README names every option of the library', () => {
+    const source = readFileSync(new URL('../libs/event-sourced-storage/src/options/storage-options.ts', import.meta.url), 'utf8');
+    const options = [...source.matchAll(/^ {2}(\w+)\?:/gm)].map(([, option = '']) => option);
+    expect(options.length).toBeGreaterThan(15);
+    expect(options.filter((option) => !readme.includes(`\`${option}\``))).toEqual([]);
+  });
+
+  it('the architecture names every room of the library', () => {
+    const rooms = readdirSync(new URL('../libs/event-sourced-storage/src', import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const architecture = readFileSync(new URL('../ARCHITECTURE.md', import.meta.url), 'utf8');
+    expect(rooms.map(({ name }) => name).filter((name) => !architecture.includes(`| \`${name}/\` |`))).toEqual([]);
   });
 });
 

@@ -26,7 +26,7 @@ export default {
     return {
       ObjectId,
       toId: (hex) => new ObjectId(hex),
-      plant: (contents) => Model.create(contents),
+      plant: (contents) => Model.insertMany(contents),
       async write(id) {
         await Model.findOneAndUpdate({ _id: id }, { $inc: { [counter]: 1 } }, updateOptions);
         return 1;

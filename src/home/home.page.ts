@@ -76,12 +76,12 @@ function steps(url: string, gameId: string): Step[] {
     },
     {
       title: 'The game server opens the raid',
-      command: `curl -i -X PUT "${game}" -H 'x-client-id: game-server' ${json} \\\n  -d '{"name": "Raid on the Iron Keep", "gold": 100, "experience": 200}'`,
+      command: `curl -i -X PUT "${game}" -H 'x-client-id: game-server' \\\n  ${json} -d '{"name": "Raid on the Iron Keep", "gold": 100, "experience": 200}'`,
       outcome: 'Version 1. The same command again answers the same game with status 200 and records nothing.',
     },
     {
       title: 'The admin panel adds gold and experience',
-      command: `curl -i -X PATCH "${game}" -H 'x-client-id: admin-panel' ${json} \\\n  -d '{"gold": 50, "experience": 100}'`,
+      command: `curl -i -X PATCH "${game}" -H 'x-client-id: admin-panel' \\\n  ${json} -d '{"gold": 50, "experience": 100}'`,
       outcome: 'Version 2: 150 gold, 300 experience.',
     },
     {

@@ -17,7 +17,7 @@ body {
   color: var(--ink);
   font: 1rem/1.6 system-ui, sans-serif;
 }
-h1 { margin: 0 0 1rem; font-size: clamp(1.9rem, 5vw, 2.8rem); line-height: 1.15; letter-spacing: -0.02em; }
+h1 { margin: 0 0 1rem; font-size: clamp(1.9rem, 5vw, 2.8rem); line-height: 1.15; letter-spacing: -0.02em; text-wrap: balance; }
 h2 { margin: 3rem 0 1rem; font-size: 1.35rem; }
 h3 { margin: 0 0 0.5rem; font-size: 1rem; }
 a { color: var(--accent); }

@@ -1,13 +1,14 @@
 import mongoose from 'mongoose';
 
-const { EJSON } = mongoose.mongo.BSON;
+const { BSON } = mongoose.mongo;
 
 /**
  * A value as one text, with the BSON type of everything in it and without the order of keys: two texts are equal exactly when the stored
  * values are. A comparison of objects would also compare how a class of the driver keeps its bytes.
  */
 export function canonical(value: unknown): string {
-  return JSON.stringify(sorted(JSON.parse(EJSON.stringify({ value }, { relaxed: false }))));
+  const stored = BSON.deserialize(BSON.serialize({ value }, { ignoreUndefined: true }), { promoteValues: false });
+  return JSON.stringify(sorted(JSON.parse(BSON.EJSON.stringify(stored, { relaxed: false }))));
 }
 
 /** The same, but a number is one value whatever its type, and −0 is 0: what the driver hands out as the same number. */

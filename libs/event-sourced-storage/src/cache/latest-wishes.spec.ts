@@ -8,7 +8,7 @@ const put = (version: number): Wish<Value> => ({ drop: false, value: { version }
 const drop: Wish<Value> = { drop: true, value: undefined };
 
 /** Fulfils a wish when a test says so. */
-function bench(): { readonly wishes: LatestWishes<Value>; readonly asked: Wish<Value>[]; finish(): void } {
+function bench(): { readonly wishes: LatestWishes<Value>; readonly asked: Wish<Value>[]; readonly finish: () => void } {
   const asked: Wish<Value>[] = [];
   const finishers: (() => void)[] = [];
   const wishes = new LatestWishes<Value>((_, wish) => {
@@ -33,7 +33,7 @@ describe('LatestWishes', () => {
     const rest = Promise.all(wishes.map((wish) => lanes.add('a', wish)));
     finish();
     await first;
-    await Promise.resolve();
+    while (asked.length < 2) await Promise.resolve();
     expect(asked).toEqual([put(1), merged]);
     finish();
     await rest;
@@ -44,10 +44,10 @@ describe('LatestWishes', () => {
     const all = Promise.all([wishes.add('a', put(1)), wishes.add('b', put(2)), wishes.add('b', put(3))]);
     expect(asked).toEqual([put(1), put(2)]);
     expect(wishes.size).toBe(2);
-    for (let count = 0; count < 3; count++) {
-      finish();
-      await Promise.resolve().then(() => undefined).then(() => undefined).then(() => undefined);
-    }
+    finish();
+    finish();
+    while (asked.length < 3) await Promise.resolve();
+    finish();
     await all;
     expect(asked).toEqual([put(1), put(2), put(3)]);
     expect(wishes.size).toBe(0);

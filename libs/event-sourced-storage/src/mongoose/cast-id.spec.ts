@@ -11,7 +11,10 @@ const uuid = '6ba7b810-9dad-41d1-80b4-00c04fd430c8';
 
 /** A connection that is never opened and waits for nothing. */
 function offline(): mongoose.Connection {
-  return mongoose.createConnection().set('autoCreate', false).set('autoIndex', false);
+  const connection = mongoose.createConnection();
+  connection.set('autoCreate', false);
+  connection.set('autoIndex', false);
+  return connection;
 }
 
 function casterOf(_id: mongoose.SchemaDefinitionProperty | undefined): SchemaCaster {

@@ -18,7 +18,7 @@ describe('the key of an event', () => {
     expect(eventKey(given as DocumentId, 1).d).toBe(given);
   });
 
-  it.each([undefined, null, Symbol('x'), () => 1, true, [id], {}, { $gt: '' }, { _bsontype: 'ObjectId' }, Number.NaN, new Date()])('refuses %p, which is no value of a filter', (given) => {
+  it.each([undefined, null, Symbol('x'), () => 1, true, [id], {}, { $gt: '' }, { _bsontype: 'ObjectId' }, Number.NaN, new Date(), new MaxKey(), new mongoose.mongo.BSONRegExp('a')])('refuses %p, which is no value of a filter', (given) => {
     expect(() => eventKey(given as never, 1)).toThrow(InvalidArgumentError);
     expect(() => eventRange(given as never, 1)).toThrow(InvalidArgumentError);
     expect(() => operationFilter(given as never, 'x')).toThrow(InvalidArgumentError);

@@ -61,8 +61,11 @@ export function storedId(id: DocumentId): DocumentId {
 function isId(id: unknown): boolean {
   if (typeof id === 'string' || typeof id === 'bigint') return true;
   if (typeof id === 'number') return Number.isFinite(id);
-  return typeof id === 'object' && id !== null && !isPlainObject(id) && typeof (id as { _bsontype?: unknown })._bsontype === 'string';
+  return typeof id === 'object' && id !== null && !isPlainObject(id) && idClasses.has((id as { _bsontype?: unknown })._bsontype);
 }
+
+/** The BSON classes that stand for a value and nothing else: a regular expression or MaxKey in a filter would match others too. */
+const idClasses: ReadonlySet<unknown> = new Set(['ObjectId', 'Binary', 'Decimal128', 'Long', 'Int32', 'Double']);
 
 function describe(id: unknown): string {
   if (Array.isArray(id)) return 'an array';

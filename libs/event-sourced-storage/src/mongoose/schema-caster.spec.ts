@@ -25,7 +25,10 @@ function modelOf(definition: SchemaDefinition | mongoose.Schema, options: Schema
 
 /** A connection that is never opened and waits for nothing. */
 function offline(): mongoose.Connection {
-  return mongoose.createConnection().set('autoCreate', false).set('autoIndex', false);
+  const connection = mongoose.createConnection();
+  connection.set('autoCreate', false);
+  connection.set('autoIndex', false);
+  return connection;
 }
 
 function casterOf(definition: SchemaDefinition | mongoose.Schema, options: SchemaOptions = {}): SchemaCaster {

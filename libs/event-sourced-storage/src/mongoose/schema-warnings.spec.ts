@@ -6,8 +6,8 @@ const { Schema } = mongoose;
 
 describe('warnings about a schema', () => {
   it('there are none about a plain one, with timestamps, subdocuments and plugins of Mongoose', () => {
-    const schema = new Schema({ name: String, kids: [new Schema({ n: Number }, { timestamps: true })] }, { timestamps: true, versionKey: 'version' });
-    mongoose.createConnection().set('autoCreate', false).set('autoIndex', false).model('Thing', schema); // adds Mongoose's own hooks
+    const schema = new Schema({ name: String, kids: [new Schema({ n: Number }, { timestamps: true })] }, { timestamps: true, versionKey: 'version', autoCreate: false, autoIndex: false });
+    mongoose.createConnection().model('Thing', schema); // adds Mongoose's own hooks
     expect(schemaWarnings(schema, 'version')).toEqual([]);
     expect(schemaWarnings(new Schema({ name: String }), 'version')).toEqual([]);
   });

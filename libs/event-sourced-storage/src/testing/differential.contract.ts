@@ -15,6 +15,8 @@ export interface DifferentialOptions {
   readonly seed?: number;
   /** How many sequences of operations. @default 50 */
   readonly runs?: number;
+  /** After which no further one is begun, in ms. @default 30_000 */
+  readonly timeMs?: number;
 }
 
 /** What is wrong with the changes of one document in a flight. */
@@ -97,7 +99,7 @@ export function describeDifferential(name: string, createOne: CreateStorageFixtu
 }
 
 /** The check behind {@link describeDifferential}. @throws Error with seed and smallest example when the stores differ */
-export async function compareStores(one: StorageFixture, other: StorageFixture, { seed, runs: numRuns = 50 }: DifferentialOptions = {}): Promise<void> {
+export async function compareStores(one: StorageFixture, other: StorageFixture, { seed, runs: numRuns = 50, timeMs = 30_000 }: DifferentialOptions = {}): Promise<void> {
   const property = fc.asyncProperty(fc.array(plan, { minLength: 1, maxLength: 8 }), async (plans) => {
     const ids = Array.from({ length: documentsPerRun }, () => one.newId());
     for (const each of plans) {
@@ -107,7 +109,7 @@ export async function compareStores(one: StorageFixture, other: StorageFixture, 
       for (const id of ids) await compare(id, one, other);
     }
   });
-  await fc.assert(property, { numRuns, ...(seed === undefined ? {} : { seed }) });
+  await fc.assert(property, { numRuns, interruptAfterTimeLimit: timeMs, ...(seed === undefined ? {} : { seed }) });
 }
 
 async function perform(plan_: Plan, flight: readonly DocumentChange[], fixture: StorageFixture): Promise<readonly CommitOutcome[]> {

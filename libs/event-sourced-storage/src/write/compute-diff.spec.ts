@@ -162,6 +162,15 @@ describe('computeDiff', () => {
     expect(diff({ board: [0, 0, 0] }, { board: [1, 1, 1] }).set).toEqual({ 'board.0': 1, 'board.1': 1, 'board.2': 1 });
   });
 
+  it('prefers paths as long as they are not larger than the document', () => {
+    const size = Array.from({ length: 10 }, (_, index) => fieldSize(`board.${index}`, 1)).reduce((sum, bytes) => sum + bytes);
+    for (let length = 0; length < 100; length++) {
+      const image = (value: number): Image => ({ _id: 1, board: Array.from({ length: 10 }, () => value), ballast: 'x'.repeat(length) });
+      const isReplaced = 'board' in computeDiff(image(0), image(1), { versionField: 'version' }).set;
+      expect([length, isReplaced]).toEqual([length, size > byteSize(image(1))]);
+    }
+  });
+
   it('keeps the single path of a change in a small document', () => {
     expect(computeDiff({ _id: 1, a: { b: { c: 1 } } }, { _id: 1, a: { b: { c: 2 } } }, { versionField: 'version' })).toEqual({ set: { 'a.b.c': 2 }, unset: [] });
   });

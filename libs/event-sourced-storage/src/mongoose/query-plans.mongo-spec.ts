@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import mongoose, { type mongo } from 'mongoose';
+import type { EventQuery } from '../history/event-store.js';
+import type { Image } from '../model/diff.js';
+import type { DocumentEvent } from '../model/document-event.js';
+import { type EventRecord, toRecord } from './event-record.js';
+import { prepareCollections } from './indexes.js';
+import { MongooseDocumentReader } from './mongoose-document-reader.js';
+import { MongooseEventStore } from './mongoose-event-store.js';
+import { MongooseSnapshotStore } from './mongoose-snapshot-store.js';
+
+const { Long, ObjectId } = mongoose.mongo;
+
+interface Stage {
+  readonly stage: string;
+  readonly inputStage?: Stage;
+  readonly inputStages?: readonly Stage[];
+}
+
+interface Plan {
+  readonly stages: readonly string[];
+  readonly keys: number;
+  readonly fetched: number;
+}
+
+/** 2,000 events of 20 documents, and snapshots at every tenth number: a query that is answered by a scan is seen in the keys it reads. */
+const perDocument = 100;
+const ids = Array.from({ length: 20 }, () => new ObjectId());
+const id = ids[7] as mongo.ObjectId;
+
+describe('every query is answered by its index', () => {
+  const connection = mongoose.createConnection(process.env['TEST_MONGODB_URI'] ?? '', { dbName: `test_${process.env['JEST_WORKER_ID']}_plans`, monitorCommands: true });
+  const events = new MongooseEventStore(connection, 'e');
+  const snapshots = new MongooseSnapshotStore(connection, 's');
+  const documents = new MongooseDocumentReader(connection, 'd');
+  const sent: mongo.Document[] = [];
+
+  beforeAll(async () => {
+    await connection.asPromise();
+    const database = connection.db as mongo.Db;
+    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's' });
+    const history = ids.flatMap((documentId) => Array.from({ length: perDocument }, (_, index) => toRecord(eventOf(documentId, index + 1), new ObjectId())));
+    await database.collection<EventRecord>('e').insertMany(history);
+    await database.collection('d').insertMany(ids.map((_id) => ({ _id, version: perDocument })));
+    await database.collection('s').insertMany(
+      ids.flatMap((documentId) => Array.from({ length: 10 }, (_, index) => ({ documentId, serverSeq: Long.fromNumber(index * 10 + 10), state: null, createdAt: new Date() }))),
+    );
+    connection.getClient().on('commandStarted', ({ command }) => void sent.push(command));
+  });
+  afterAll(async () => {
+    await connection.dropDatabase();
+    await connection.close();
+  });
+
+  function eventOf(documentId: mongo.ObjectId, serverSeq: number): DocumentEvent<Image> {
+    const common = { documentId, serverSeq, clientId: serverSeq % 2 ? 'odd' : 'even', timestamp: new Date(serverSeq * 1_000), operationId: `op-${serverSeq}` };
+    if (serverSeq === 1) return { ...common, operation: 'create', createdDoc: { _id: documentId } };
+    return { ...common, operation: 'update', diff: { hasChanges: true, version: serverSeq, set: { n: serverSeq }, unset: [] } };
+  }
+
+  /** The plan of the one command that is sent meanwhile: what the store asks is explained, not what a test repeats of it. */
+  async function planOf(run: () => Promise<unknown>, name: 'find' | 'findAndModify' = 'find'): Promise<Plan> {
+    sent.length = 0;
+    await run();
+    const [command, ...others] = sent.filter((each) => name in each);
+    if (command === undefined || others.length > 0) throw new Error(`${sent.length} commands were sent`);
+    const { lsid: _lsid, $clusterTime: _time, $db: _database, txnNumber: _number, writeConcern: _concern, ...explained } = command;
+    const database = connection.db as mongo.Db;
+    const { executionStats } = (await database.command({ explain: explained, verbosity: 'executionStats' })) as {
+      executionStats: { totalKeysExamined: number; totalDocsExamined: number; executionStages: Stage };
+    };
+    return { stages: stagesOf(executionStats.executionStages), keys: executionStats.totalKeysExamined, fetched: executionStats.totalDocsExamined };
+  }
+
+  function stagesOf(stage: Stage): string[] {
+    return [stage.stage, ...(stage.inputStage ? stagesOf(stage.inputStage) : []), ...(stage.inputStages ?? []).flatMap((each) => stagesOf(each))];
+  }
+
+  function expectIndexed(plan: Plan, results: number): void {
+    expect(plan.stages).toContain('IXSCAN');
+    expect(plan.stages).not.toContain('COLLSCAN');
+    expect(plan.stages).not.toContain('SORT');
+    expect(plan.keys).toBeLessThanOrEqual(results + 1);
+    expect(plan.fetched).toBeLessThanOrEqual(results);
+  }
+
+  it.each<readonly [EventQuery, number]>([
+    [{}, 100],
+    [{ from: 95 }, 6],
+    [{ to: 5 }, 5],
+    [{ from: 40, to: 49 }, 10],
+    [{ order: 'desc' }, 100],
+    [{ order: 'desc', limit: 3 }, 3],
+    [{ from: 50, limit: 7 }, 7],
+    [{ from: 101 }, 0],
+    [{ from: 2 ** 33 }, 0],
+  ])('events %p', async (query, results) => {
+    const found: unknown[] = [];
+    expectIndexed(await planOf(async () => found.push(...(await events.read(id, query)))), results);
+    expect(found).toHaveLength(results);
+    expectIndexed(await planOf(async () => {
+      for await (const event of events.stream(id, query)) expect(event.documentId).toEqual(id);
+    }), results);
+  });
+
+  it.each<readonly [EventQuery, number, number]>([
+    [{ clientId: 'odd' }, 50, 100],
+    [{ operation: 'create' }, 1, 100],
+    [{ since: new Date(90_000) }, 11, 100],
+    [{ since: new Date(1_000), until: new Date(5_000), from: 3, to: 12 }, 3, 10],
+  ])('events %p look at the range of the one document only', async (query, results, range) => {
+    const found: unknown[] = [];
+    const plan = await planOf(async () => found.push(...(await events.read(id, query))));
+    expect(found).toHaveLength(results);
+    expectIndexed(plan, range);
+  });
+
+  it('the head', async () => {
+    expectIndexed(await planOf(() => events.head(id)), 1);
+    expectIndexed(await planOf(() => events.head(new ObjectId())), 0);
+  });
+
+  it('an operation', async () => {
+    expectIndexed(await planOf(() => events.findOperation(id, 'op-50')), 1);
+    expectIndexed(await planOf(() => events.findOperation(id, 'never')), 0);
+  });
+
+  it('the newest snapshot, also up to a number', async () => {
+    expectIndexed(await planOf(() => snapshots.newest(id)), 1);
+    expectIndexed(await planOf(() => snapshots.newest(id, 55)), 1);
+    expectIndexed(await planOf(() => snapshots.newest(id, 5)), 0);
+  });
+
+  it('a snapshot that is there already', async () => {
+    const plan = await planOf(() => snapshots.save({ documentId: id, serverSeq: 50, state: null, createdAt: new Date() }), 'findAndModify');
+    expectIndexed(plan, 1);
+  });
+
+  it('a document', async () => {
+    expectIndexed(await planOf(() => documents.read(id)), 1);
+    expectIndexed(await planOf(() => documents.read(new ObjectId())), 0);
+  });
+
+  it('the checker sees a scan: a filter on a part of the key', async () => {
+    const plan = await planOf(async () => connection.db?.collection('e').find({ '_id.d': id }).sort({ '_id.v': 1 }).toArray());
+    expect(() => expectIndexed(plan, 100)).toThrow('COLLSCAN');
+  });
+});
