@@ -39,7 +39,7 @@ const longHistoryAtMost = 1.25;
  * @param {{ cells: readonly object[], history?: object }} results
  */
 export function judged({ cells, history }) {
-  const rows = bars.map((row) => ({ ...row, ...judge(row, ratiosOf(row, cells)) }));
+  const rows = bars.map((row) => Object.assign(judge(row, ratiosOf(row, cells)), row));
   return history ? [...rows, ...historyRows(history)] : rows;
 }
 

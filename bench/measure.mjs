@@ -28,14 +28,15 @@ export async function measure({ write, isRefused, ids, writers, limits, random, 
   const stop = () => (end ??= sample(serverPid));
   const timer = setTimeout(stop, limits.ms);
 
+  const isOver = () => end !== undefined;
   const writer = async () => {
-    while (!end) {
+    while (!isOver()) {
       const index = Math.floor(random() * ids.length);
       const began = performance.now();
       try {
         const tries = await write(ids[index]);
         successes[index] += 1;
-        if (end) return;
+        if (isOver()) return;
         attempts += tries;
         if (latencies.push(performance.now() - began) >= limits.ops) stop();
       } catch (error) {

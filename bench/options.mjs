@@ -58,7 +58,7 @@ function resolve(given) {
     contenders: given.only?.split(',') ?? (quick ? quickContenders : undefined),
     ...chosen(given.workloads?.split(',') ?? (quick ? quickWorkloads : undefined)),
     rounds: positive('rounds', given.rounds, quick ? 3 : 7),
-    limits: { ops: positive('ops', given.ops, quick ? 5_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 2.5 : 5) },
+    limits: { ops: positive('ops', given.ops, quick ? 4_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 2 : 5) },
     history: { length: positive('history', given.history, quick ? 20_000 : 1_000_000), pairs: quick ? 5 : 20, batch: quick ? 100 : 200 },
     seed: given.seed === undefined ? Math.floor(Math.random() * 1e9) : positive('seed', given.seed),
     /** How many cells are measured again because other processes disturbed them; a quick run has no time for it. */

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import mongoose from 'mongoose';
 import { buildWhenStale } from '../tools/build-when-stale.mjs';
 import { clientOptions } from './contenders/contender.mjs';
+import ours from './contenders/ours.mjs';
 import { contentOf, counter, documentSchema, idOf, usualBytes } from './documents.mjs';
 import { seeded, shuffled } from './random.mjs';
 import { readBar, readReport } from './read-report.mjs';
@@ -29,7 +30,6 @@ try {
 
 async function measured({ uri }) {
   const place = { uri, database: 'bench_read' };
-  const { default: ours } = await import('./contenders/ours.mjs'); // not before the library is built
   const open = await ours.open(place);
   const connection = await mongoose.createConnection(uri, { dbName: place.database, ...clientOptions }).asPromise();
   try {

@@ -55,16 +55,17 @@ function cellTable({ name, contenders: order }, cells, titles) {
   const rows = order.map((contender) => [contender, cells.filter((cell) => cell.workload === name && cell.contender === contender)]);
   return table(
     columns,
-    rows.filter(([, found]) => found.length > 0).map(([contender, found]) => [titles[contender], ...cellRow(found)]),
+    rows.filter(([, found]) => found.length > 0).map(([contender, found]) => cellRow(titles[contender], found)),
   );
 }
 
-function cellRow(found) {
+function cellRow(title, found) {
   const good = found.filter(({ failed }) => !failed);
-  if (good.length === 0) return [`not measured: ${found[0].failed}`, none, none, none, none, none, none, none];
+  if (good.length === 0) return [title, `not measured: ${found[0].failed}`, none, none, none, none, none, none, none];
   const middle = (measure) => digits(spread(good.map((cell) => cell[measure])).median);
   const speed = spread(good.map(({ opsPerSecond }) => opsPerSecond));
   return [
+    title,
     `**${digits(speed.median)}** (${digits(speed.min)} to ${digits(speed.max)})`,
     ...['p50', 'p99', 'clientMicros', 'serverMicros', 'attempts'].map(middle),
     errorsOf(found),
@@ -100,7 +101,8 @@ export function historySection({ history }) {
   const { length, pairs, batch, ratio, work, recount } = history;
   const rows = Array.from(new Set([...Object.keys(work.fresh), ...Object.keys(work.long)])).map((name) => [
     `\`${name}\``,
-    ...[work.long[name], work.fresh[name]].map((entry) => (entry ? `${entry.times} / ${entry.keysExamined} / ${entry.docsExamined}` : none)),
+    workOf(work.long[name]),
+    workOf(work.fresh[name]),
   ]);
   return [
     `## A write after ${length.toLocaleString('en')} events`,
@@ -111,12 +113,15 @@ export function historySection({ history }) {
   ].join('\n\n');
 }
 
+function workOf(entry) {
+  return entry ? `${entry.times} / ${entry.keysExamined} / ${entry.docsExamined}` : none;
+}
+
 /** The summary of a CPU profile. */
 export function profileReport({ conditions, cell }) {
   const { busyMs, idleMs, functions, rooms } = cell.profile;
-  const percent = (share) => `${(share * 100).toFixed(1)} %`;
   const perWrite = (milliseconds) => ((milliseconds * 1000) / cell.ops).toFixed(1);
-  const row = ({ name, milliseconds, share }) => [`\`${name.trim().replace(/ {2}/, ' · ')}\``, percent(share), perWrite(milliseconds)];
+  const row = ({ name, milliseconds, share }) => [`\`${name.trim().replace(/ {2}/, ' · ')}\``, `${(share * 100).toFixed(1)} %`, perWrite(milliseconds)];
   return [
     `${inWords(conditions)}. 2,000 documents, 128 writers: ${cell.ops.toLocaleString('en')} writes in ${digits(cell.seconds)} s under the profiler, ` +
       `the process busy for ${Math.round(busyMs)} ms and idle for ${Math.round(idleMs)} ms; recount ${recountOf([cell])}.`,
@@ -132,6 +137,5 @@ export function digits(value) {
 }
 
 export function table(head, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { buildWhenStale } from '../tools/build-when-stale.mjs';
 import { runCell, quietCell } from './cell.mjs';
+import { contenderNamed, contenders } from './contenders/index.mjs';
 import { readOptions, usage } from './options.mjs';
 import { installPeers } from './peers.mjs';
 import { seeded, shuffled } from './random.mjs';
@@ -39,7 +40,6 @@ async function measured() {
 
 async function compare(stage) {
   const started = Date.now();
-  const { contenders, contenderNamed } = await import('./contenders/index.mjs'); // not before the library is built
   const chosen = new Set((options.contenders ?? contenders.map(({ name }) => name)).map((name) => contenderNamed(name).name));
   const unavailable = contenders.some(({ name, peer }) => peer && chosen.has(name)) ? installPeers() : undefined;
   const place = { chosen, unavailable: new Set(unavailable ? contenders.filter(({ peer }) => peer).map(({ name }) => name) : []), reason: unavailable };

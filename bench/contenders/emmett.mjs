@@ -63,8 +63,11 @@ function isConflict(error) {
 
 function stateProjection() {
   const { mongoDBInlineProjection } = peer('@event-driven-io/emmett-mongodb');
-  const evolve = (state, { type, data }) => (type === 'Created' ? data : { ...state, [counter]: state[counter] + data.amount });
   return { type: 'inline', projection: mongoDBInlineProjection({ name: 'state', canHandle: ['Created', 'Added'], evolve }) };
+}
+
+function evolve(state, { type, data }) {
+  return type === 'Created' ? data : { ...state, [counter]: state[counter] + data.amount };
 }
 
 async function storedVersion(streams, streamName) {

@@ -1,10 +1,8 @@
 // This library, as an application builds it, with default options.
-import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
 import mongoose from 'mongoose';
-import { EventSourcedStorageModule, getEventSourcedStorageToken, IndeterminateOutcomeError } from 'nestjs-event-sourced-storage';
 import { counter, documentSchema } from '../documents.mjs';
 import { byId, clientOptions } from './contender.mjs';
 
@@ -17,8 +15,9 @@ export default {
   title: 'this library',
   history: true,
   async open({ uri, database }) {
-    const app = await openApplication({ uri, database });
-    const storage = app.get(getEventSourcedStorageToken(name));
+    const library = await import('nestjs-event-sourced-storage'); // not before a benchmark has built it
+    const app = await openApplication(library, { uri, database });
+    const storage = app.get(library.getEventSourcedStorageToken(name));
     const connection = app.get(getConnectionToken());
     const documents = connection.getClient().db(database).collection('documents');
     const events = connection.getClient().db(database).collection('documents_events');
@@ -37,7 +36,7 @@ export default {
         await storage.findOneAndUpdate(id, edit, 'bench');
         return attempts;
       },
-      isRefused: (error) => !(error instanceof IndeterminateOutcomeError),
+      isRefused: (error) => !(error instanceof library.IndeterminateOutcomeError),
       records: () => recordsOf(events),
       stored: () => byId(documents),
       close: () => app.close(),
@@ -48,8 +47,7 @@ export default {
   },
 };
 
-/** @param {{ uri: string, database: string }} place */
-function openApplication({ uri, database }) {
+function openApplication({ EventSourcedStorageModule }, { uri, database }) {
   class Root {}
   const schema = documentSchema(mongoose, { versionKey: 'version' });
   const imports = [

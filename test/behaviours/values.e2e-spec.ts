@@ -371,11 +371,11 @@ describe('values', () => {
         expect(canonical(stored)).toBe(canonical(document));
         for (const [version, state] of states.entries()) expect(canonical(await values.stateAt(id, { version }))).toBe(canonical(state));
       }),
-      { numRuns: 150, endOnFailure: false },
+      { numRuns: 60 },
     );
     // the property would also hold for a generator that changes nothing
-    expect(seen.changes).toBeGreaterThan(200);
-    expect(seen.lives).toBeGreaterThan(10);
+    expect(seen.changes).toBeGreaterThan(80);
+    expect(seen.lives).toBeGreaterThan(5);
     expect(seen.fields.size).toBe(17);
   });
 

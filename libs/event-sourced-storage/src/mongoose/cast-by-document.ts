@@ -2,11 +2,11 @@ import mongoose from 'mongoose';
 import { DocumentValidationError } from '../errors/document-validation.error.js';
 import { cloneValue, sameValue } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
-import { childOf } from '../model/diff-path.js';
-import { isLiveDocument, type LiveDocument, type LiveModel, type PathType } from './mongoose-internals.js';
+import { withOwnFields, withUntouched } from './kept-elements.js';
+import { isLiveDocument, type LiveDocument, type LiveModel } from './mongoose-internals.js';
 import { type SchemaPath, valueAt } from './schema-path.js';
 import { hasChildTimestamps, stampChangedSubdocuments } from './schema-timestamps.js';
-import { storedValue } from './stored-value.js';
+import { refuseUnstorable, storedValue } from './stored-value.js';
 import { problemsByPath } from './validation-problems.js';
 
 /** One path that an edit changed. */
@@ -52,6 +52,7 @@ const plainOptions = {
  */
 export async function castByDocument(cast: DocumentCast): Promise<DiffPaths> {
   const { model, before, edited, protectedFields, now, address } = cast;
+  refuseUnstorable(cast.edits.map(({ value }) => value));
   const document = model.hydrate(cloneValue(before));
   const asRead = hasChildTimestamps(document.$__schema) ? document.toObject(plainOptions) : undefined;
   const edits = wholeElements(cast.edits, before, edited);
@@ -62,7 +63,8 @@ export async function castByDocument(cast: DocumentCast): Promise<DiffPaths> {
   if (asRead !== undefined) stampChangedSubdocuments(document, asRead, now, plainOptions);
   const changedBySetters = document.directModifiedPaths().filter((path) => !markedByReading.has(path));
   const paths = [...edits.map(({ target }) => target.path), ...changedBySetters];
-  return difference(before, document.toObject(plainOptions), withoutCovered(paths, protectedFields));
+  const after = document.toObject(plainOptions);
+  return difference(before, withoutCovered(paths, protectedFields), (path) => valueIn(after, path, edits, before));
 }
 
 /**
@@ -107,27 +109,10 @@ function apply({ target, value }: PathEdit, document: LiveDocument, before: Imag
   const prior = valueAt(before, segments);
   // in a subdocument that is new all paths may be set, also immutable ones; Mongoose takes it for as old as the document
   const overwriteImmutable = (prior === undefined || prior === null) && !type?.$immutable;
-  const kept = keepImmutable(value, prior, type);
+  const kept = withOwnFields(value, prior, type);
   // through the subdocument itself: a path from the top compares immutable values with the wrong document
   if (isLiveDocument(parent)) parent.$set(segments.slice(owner).join('.'), kept, undefined, { overwriteImmutable });
   else document.$set(path, kept, undefined, { overwriteImmutable });
-}
-
-/** Mongoose takes every element of an array that is set for a new one, so that immutable paths of those that stay are put back here. */
-function keepImmutable(value: unknown, prior: unknown, type: PathType | undefined): unknown {
-  if (type?.$isMongooseDocumentArray !== true || !Array.isArray(value) || !Array.isArray(prior)) return value;
-  const fixed = Object.entries(type.schema?.paths ?? {}).filter(([path, { $immutable }]) => $immutable === true && !path.includes('.'));
-  if (fixed.length === 0) return value;
-  return value.map((element: unknown) => {
-    const id = childOf(element, '_id');
-    const old: unknown = id === undefined ? undefined : prior.find((each) => sameValue(childOf(each, '_id'), id));
-    return old === undefined ? element : withFields(element, old, fixed.map(([path]) => path));
-  });
-}
-
-function withFields(element: unknown, old: unknown, names: readonly string[]): unknown {
-  const fields = names.map((name) => [name, childOf(old, name)]);
-  return { ...(element as object), ...Object.fromEntries(fields) }; // it has an `_id`, so it is an object
 }
 
 /** Errors of casting are asked for before: a path that could not be set does not count as modified, and only such are validated. */
@@ -157,13 +142,20 @@ function withoutCovered(paths: readonly string[], protectedFields: ReadonlySet<s
   });
 }
 
-function difference(before: Image, after: Image, paths: readonly string[]): DiffPaths {
+/** What is to be written at a path, after the setters, casting and validation of the document. */
+function valueIn(after: Image, path: string, edits: readonly PathEdit[], before: Image): unknown {
+  const segments = path.split('.');
+  const cast = storedValue(valueAt(after, segments));
+  const edit = edits.find(({ target }) => target.path === path);
+  return withUntouched(cast, edit?.value, valueAt(before, segments), edit?.target.type);
+}
+
+function difference(before: Image, paths: readonly string[], valueOf: (path: string) => unknown): DiffPaths {
   const set: Record<string, unknown> = {};
   const unset: string[] = [];
   for (const path of paths) {
-    const segments = path.split('.');
-    const value = storedValue(valueAt(after, segments));
-    const prior = valueAt(before, segments);
+    const value = valueOf(path);
+    const prior = valueAt(before, path.split('.'));
     if (value === undefined && prior !== undefined) unset.push(path);
     else if (value !== undefined && !sameValue(value, prior)) set[path] = value;
   }

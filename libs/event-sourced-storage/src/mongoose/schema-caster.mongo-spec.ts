@@ -71,8 +71,8 @@ describe('what the caster returns is what the server returns', () => {
     const edited = await runEdit((document) => void Object.assign(document, everything(1)), first, { attempt: 1 });
     const after = await caster.castChanges(first, edited, computeDiff(first, edited, { versionField: 'version' }), new Date(now.getTime() + 1));
     const { set, unset } = computeDiff(first, after, { versionField: 'version' });
-    await stored().updateOne({ _id: id } as object, { $set: set, ...(unset.length > 0 && { $unset: Object.fromEntries(unset.map((path) => [path, ''])) }) });
-    expect(await stored().findOne({ _id: id } as object)).toEqual(after);
+    await stored().updateOne({ _id: id }, { $set: set, ...(unset.length > 0 && { $unset: Object.fromEntries(unset.map((path) => [path, ''])) }) });
+    expect(await stored().findOne({ _id: id })).toEqual(after);
     expect(after).toMatchObject({ createdAt: now, updatedAt: new Date(now.getTime() + 1), text: 't1', count: 1.5, tags: ['a', '1'] });
   });
 });

@@ -349,6 +349,8 @@ describe('subdocuments', () => {
   it('that are new get defaults and an _id, their neighbours nothing', async () => {
     const { after } = await change(caster, { items: [{ _id: id, sku: 'a', qty: 1 }] }, (document) => void (document['items'] as Image[]).push({ sku: 'c', unknown: 1 }));
     expect(after['items']).toEqual([{ _id: id, sku: 'a', qty: 1 }, { _id: expect.any(Types.ObjectId), sku: 'c', qty: 1 }]);
+    const old = await change(caster, { items: [{ _id: id, sku: 'a' }] }, (document) => void (document['items'] as Image[]).push({ sku: 'c' }));
+    expect((old.after['items'] as Image[])[0]).toEqual({ _id: id, sku: 'a' });
     const alone = await change(caster, { address: { zip: '1' } }, set({ home: { address: { zip: '2' } } }));
     expect(alone.diff).toEqual({ set: { home: { address: { zip: '2' } } }, unset: [] });
   });
@@ -406,6 +408,17 @@ describe('Maps', () => {
     expect(Object.keys(await problems(caster, { scores: {} }, (document) => void (at(document, 'scores')['a'] = -1)))).toEqual(['scores.a']);
     expect(Object.keys(await problems(caster, {}, set({ scores: { a: -1 } })))).toEqual(['scores.a']);
     expect(Object.keys(await problems(caster, { scores: { a: 1 } }, set({ scores: { 'a.b': 1 } })))).toEqual(['scores']);
+  });
+});
+
+describe('a value of another driver', () => {
+  const foreign = Object.create({ _bsontype: 'Long', [Symbol.for('@@mdb.bson.version')]: 4 }) as unknown;
+
+  it('is refused, before Mongoose makes an object of it', async () => {
+    const caster = casterOf({ any: {}, nest: { any: {} } });
+    expect(await problems(caster, {}, set({ any: foreign }))).toEqual({ document: expect.stringContaining('BSON version') });
+    expect(await problems(caster, {}, set({ nest: { any: [foreign] } }))).toEqual({ document: expect.stringContaining('BSON version') });
+    expect(await newProblems(caster, { any: foreign })).toEqual({ document: expect.stringContaining('BSON version') });
   });
 });
 
@@ -522,6 +535,19 @@ describe('timestamps', () => {
 
   it('do not follow an edit that changed nothing', async () => {
     expect((await change(caster, { n: 1, ...times }, set({ n: '1' }))).diff).toEqual({ set: {}, unset: [] });
+  });
+
+  it('alone are no change: an edit may leave them out', async () => {
+    const items = [{ _id: id, n: 1, ...times }, { _id: otherId, n: 2, ...times }];
+    expect((await change(caster, { n: 1, items, ...times }, () => ({ n: 1, items: items.map(({ _id, n }) => ({ _id, n })) }))).diff).toEqual({ set: {}, unset: [] });
+    expect((await change(caster, { n: 1, items, ...times }, set({ updatedAt: now }))).diff).toEqual({ set: {}, unset: [] });
+    const strict = casterOf({ n: Number }, { timestamps: true, strict: 'throw' });
+    expect((await change(strict, { n: 1, ...times }, () => ({ n: 1 }))).diff).toEqual({ set: {}, unset: [] });
+  });
+
+  it('of reordered subdocuments go with them', async () => {
+    const items = [{ _id: id, n: 1, createdAt: earlier, updatedAt: now }, { _id: otherId, n: 2, ...times }];
+    expect((await change(caster, { items, ...times }, (document) => void (document['items'] = (document['items'] as Image[]).toReversed()))).after['items']).toEqual(items.toReversed());
   });
 
   it('are not the edit’s to decide', async () => {

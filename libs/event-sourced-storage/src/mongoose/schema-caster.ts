@@ -9,7 +9,7 @@ import { castValue, needsValidation, validateValue } from './cast-value.js';
 import { type AnyModel, isLiveDocument, liveModel, type LiveModel, type PathType, type SchemaShape } from './mongoose-internals.js';
 import { schemaPath, type SchemaPath, type Stamp, valueAt } from './schema-path.js';
 import { documentStamp, stampNew, stampValue } from './schema-timestamps.js';
-import { storedValue } from './stored-value.js';
+import { refuseUnstorable, storedValue } from './stored-value.js';
 import { validationError } from './validation-problems.js';
 
 /** As Mongoose's `save()` asks a new document for what it inserts; empty objects go the way the schema says. */
@@ -72,7 +72,9 @@ export class SchemaCaster extends DocumentCaster {
   async castNew(id: DocumentId, data: Image, now: Date): Promise<Image> {
     const ours = [this.versionField, ...this.versionKey()];
     try {
-      const document = new this.model({ ...without(plainData(data), ours), _id: id });
+      const given = without(plainData(data), ours);
+      refuseUnstorable([given]);
+      const document = new this.model({ ...given, _id: id });
       stampNew(document, now);
       await document.validate({ middleware: false, pathsToSkip: ours });
       const { _id, ...image } = storedValue(document.toObject(insertOptions)) as Image; // an object goes in, an object comes out
@@ -129,12 +131,10 @@ export class SchemaCaster extends DocumentCaster {
     return found?.schema ?? schema;
   }
 
-  /** What the storage or Mongoose decides about a document: its identity, number, kind and time of creation. */
+  /** What the storage or Mongoose decides about a document: its identity, number and kind. */
   private protectedFields(schema: SchemaShape): ReadonlySet<string> {
     const fields = new Set(['_id', this.versionField, ...this.versionKey()]);
     if (schema.discriminatorMapping !== undefined) fields.add(schema.discriminatorMapping.key);
-    const createdAt = schema.$timestamps?.createdAt;
-    if (typeof createdAt === 'string' && schema.paths[createdAt]?.$immutable === true) fields.add(createdAt);
     return fields;
   }
 

@@ -155,8 +155,20 @@ class Walk {
   }
 
   private end(type: PathType): SchemaPath {
-    if (this.isFixed(type)) return this.found('ignored', type);
-    return this.found(this.needsDocument || Boolean(type.$immutable) ? 'document' : routeOf(type), type);
+    if (this.isTime(type) || this.isFixed(type)) return this.found('ignored', type);
+    return this.found(this.needsDocument || this.isOfAnother(type) ? 'document' : routeOf(type), type);
+  }
+
+  /** Timestamps are the storage's to set: an edit that changes nothing else, or leaves them out, has changed nothing. */
+  private isTime(type: PathType): boolean {
+    const { createdAt, updatedAt } = this.schema.$timestamps ?? {};
+    const local = this.segments.slice(this.owner, this.at).join('.');
+    return local === updatedAt || (local === createdAt && type.$immutable === true && this.elements.length === 0);
+  }
+
+  /** What differs between elements rather than within one: by its `_id`, and by paths that are immutable, an element is itself. */
+  private isOfAnother(type: PathType): boolean {
+    return Boolean(type.$immutable) || (this.elements.length > 0 && this.segments.slice(this.owner, this.at).join('.') === '_id');
   }
 
   /**

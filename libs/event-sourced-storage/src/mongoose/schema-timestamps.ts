@@ -1,7 +1,8 @@
 /** The schema option `timestamps`, with the time that the storage gives: what Mongoose does in a hook of `save()`. */
 import { sameValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
-import { childOf } from '../model/diff-path.js';
+import { arrayIndex, childOf } from '../model/diff-path.js';
+import { sameElement } from './kept-elements.js';
 import type { LiveDocument, SchemaShape } from './mongoose-internals.js';
 import { type Stamp, valueAt } from './schema-path.js';
 import { storedValue } from './stored-value.js';
@@ -54,10 +55,11 @@ export function stampChangedSubdocuments(document: LiveDocument, before: Image, 
 /** What a subdocument was before: by its `_id` in an array, which may have been reordered, else by its place. */
 function counterpart(subdocument: LiveDocument, image: unknown, before: Image): unknown {
   const segments = subdocument.$__fullPathWithIndexes?.().split('.') ?? [];
-  const siblings = valueAt(before, segments.slice(0, -1));
-  const id = childOf(image, '_id');
-  if (!Array.isArray(siblings) || id === undefined) return valueAt(before, segments);
-  return siblings.find((sibling) => sameValue(childOf(sibling, '_id'), id));
+  // of an element that was set by its index Mongoose tells the index twice
+  const array = segments.findLastIndex((segment) => arrayIndex(segment) === undefined) + 1;
+  const siblings = valueAt(before, segments.slice(0, array));
+  if (!Array.isArray(siblings) || childOf(image, '_id') === undefined) return valueAt(before, segments.slice(0, array + 1));
+  return sameElement(siblings, image, Number(segments[array]));
 }
 
 /** Whether any subdocument has timestamps. */

@@ -45,6 +45,11 @@ describe('warnings about a schema', () => {
     expect(schemaWarnings(new Schema(definition as mongoose.SchemaDefinition), 'version')).toEqual([expect.stringContaining(`is declared as ${kind}`)]);
   });
 
+  it('tell that an _id of its kind is not supported', () => {
+    expect(schemaWarnings(new Schema({ _id: Date }), 'version')).toEqual([expect.stringContaining('_id is declared as Date')]);
+    expect(schemaWarnings(new Schema({ _id: String }), 'version')).toEqual([]);
+  });
+
   it('tell that nothing counts the versionKey', () => {
     expect(schemaWarnings(new Schema({}, { versionKey: 'rev' }), 'version')).toEqual([expect.stringContaining('versionKey is "rev"')]);
     expect(schemaWarnings(new Schema({}, { versionKey: false }), 'version')).toEqual([]);

@@ -1,4 +1,5 @@
 import type { Connection, Schema } from 'mongoose';
+import { supportedIdKinds } from './cast-id.js';
 import { clientOptions, ownHooks, type SchemaShape, schemaShape } from './mongoose-internals.js';
 
 const hooksNotRun = ['validate', 'save', 'updateOne', 'findOneAndUpdate', 'deleteOne'];
@@ -9,7 +10,7 @@ const hooksNotRun = ['validate', 'save', 'updateOne', 'findOneAndUpdate', 'delet
  */
 export function schemaWarnings(schema: Schema, versionField: string): string[] {
   const shape = schemaShape(schema);
-  return [...hookWarnings(shape), ...versionWarnings(shape, versionField)];
+  return [...idWarnings(shape), ...hookWarnings(shape), ...versionWarnings(shape, versionField)];
 }
 
 /**
@@ -24,6 +25,11 @@ export function clientWarnings(connection: Connection): string[] {
     ...(socketTimeoutMS === 0 ? ['socketTimeoutMS is not set: a server that stops answering holds up writes for half a minute and more. Recommended: 5_000.'] : []),
     ...(heartbeatFrequencyMS >= 10_000 ? [`heartbeatFrequencyMS is ${heartbeatFrequencyMS}: a new primary is noticed late. Recommended: 1_000.`] : []),
   ];
+}
+
+function idWarnings(schema: SchemaShape): string[] {
+  const kind = schema.paths['_id']?.instance ?? 'nothing';
+  return supportedIdKinds.includes(kind) ? [] : [`_id is declared as ${kind}, and every call will refuse its id: the storage knows ${supportedIdKinds.join(', ')}.`];
 }
 
 function hookWarnings(schema: SchemaShape): string[] {

@@ -13,6 +13,15 @@ export function storedValue(value: unknown): unknown {
   return BSON.deserialize(BSON.serialize({ value }, { ignoreUndefined: true }))['value'];
 }
 
+/**
+ * Mongoose copies what it does not know as an object of its fields, an instance of another driver's BSON class too: it would be stored
+ * as something else without a word.
+ * @throws BSONError for what the driver refuses
+ */
+export function refuseUnstorable(values: readonly unknown[]): void {
+  for (const value of values) storedValue(value);
+}
+
 /** Whether storing and reading would change nothing. Says no when in doubt. */
 function isStoredShape(value: unknown): boolean {
   if (typeof value === 'object') return value === null || isStoredObject(value);

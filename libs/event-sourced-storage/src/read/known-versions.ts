@@ -11,6 +11,8 @@ export interface KnownVersion {
 
 /** Remembers more documents than a process usually has in use; beyond it the oldest are forgotten, which costs a guard, not data. */
 const capacity = 200_000;
+/** `max` would reserve room for all of them at once. */
+const one = (): number => 1;
 const nothing: KnownVersion = { version: 0, timestamp: 0, deleted: false };
 
 /**
@@ -18,7 +20,7 @@ const nothing: KnownVersion = { version: 0, timestamp: 0, deleted: false };
  * process never serves less than it wrote or served before, whatever the cache says.
  */
 export class KnownVersions {
-  private readonly known = new LRUCache<string, KnownVersion>({ max: capacity });
+  private readonly known = new LRUCache<string, KnownVersion>({ maxSize: capacity, sizeCalculation: one });
 
   get(key: string): KnownVersion {
     return this.known.get(key) ?? nothing;

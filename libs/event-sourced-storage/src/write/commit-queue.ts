@@ -242,7 +242,7 @@ export class CommitQueue {
 
   /** In the next turn of the event loop: callers that an ended flight has just answered get on board of the next one. */
   private launchSoon(): void {
-    if (this.launching || (this.ready.size === 0 && this.onCall.size === 0)) return;
+    if (this.launching || this.ready.size + this.onCall.size + this.blocked.size === 0) return;
     this.launching = true;
     setImmediate(() => {
       this.launching = false;
@@ -307,7 +307,7 @@ export class CommitQueue {
       const changes = changesOf(lane.inFlight);
       room -= changes.length;
       bytes += changes.reduce((sum, change) => sum + change.bytes, 0);
-      this.stagedChanges -= changes.length;
+      this.unstaged(changes.length);
       lanes.push(lane);
       if (room <= 0 || bytes >= maxFlightBytes) break;
     }
@@ -319,7 +319,6 @@ export class CommitQueue {
     await this.carry(lanes);
     this.flying--;
     this.launchSoon();
-    this.unblock();
   }
 
   /** Commits what is on board of these lanes. @returns whether no race was lost */
@@ -381,7 +380,7 @@ export class CommitQueue {
     if (outcomes.some(({ kind }) => kind === 'conflict')) this.contention.lost(lane.key);
     let next = 0;
     const again = landed.filter(({ task, change }) => change === undefined || this.mayTryAgain(task, change, outcomes[next++] as CommitOutcome));
-    this.stagedChanges -= changesOf(lane.staged).length;
+    this.unstaged(changesOf(lane.staged).length);
     this.ready.delete(lane);
     lane.restart(again);
     const hurt = again.find(({ task }) => task.failures > 0);
@@ -476,7 +475,7 @@ export class CommitQueue {
     this.refuseFor(task, reason, `after ${Math.round(performance.now() - task.startedAt)} ms`);
     const staged = lane.staged.length;
     const changesBefore = changesOf(lane.staged).length;
-    if (staged > 0 && lane.unstage(task)) this.stagedChanges -= changesBefore - changesOf(lane.staged).length;
+    if (staged > 0 && lane.unstage(task)) this.unstaged(changesBefore - changesOf(lane.staged).length);
     else if (lane.waiting.peek() === task) lane.interrupt(); // its edit may hang: the others need not wait for it
     if (lane.staged.length === 0) this.ready.delete(lane);
     this.stage(lane);
@@ -505,6 +504,11 @@ export class CommitQueue {
     }
     for (const { task } of lane.staged) task.reject(new StorageClosedError(collection));
     for (let task = lane.waiting.take(); task !== undefined; task = lane.waiting.take()) task.reject(new StorageClosedError(collection));
+  }
+
+  private unstaged(changes: number): void {
+    this.stagedChanges -= changes;
+    this.launchSoon(); // lanes that were blocked may go on
   }
 
   private unblock(): void {

@@ -2,6 +2,8 @@ import { LRUCache } from 'lru-cache';
 
 /** Documents remembered as contended; beyond it the oldest count as free again, which costs them a lost race. */
 const capacity = 10_000;
+/** `max` would reserve room for all of them at once. */
+const one = (): number => 1;
 /** How many successes in a row make a document that lost races count as free again. */
 const longMemory = 8;
 /** A lost race weighs as much as so many successes. */
@@ -13,7 +15,7 @@ const widest = 500;
  * the whole commit: the width halves with each commit that lost one, and grows by one with each that lost none.
  */
 export class Contention {
-  private readonly levels = new LRUCache<string, number>({ max: capacity });
+  private readonly levels = new LRUCache<string, number>({ maxSize: capacity, sizeCalculation: one });
   private currentWidth = widest / 10;
 
   has(key: string): boolean {
