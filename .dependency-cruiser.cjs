@@ -61,7 +61,7 @@ module.exports = {
       name: 'mongoose-in-its-rooms',
       comment: 'Mongoose is imported in mongoose/ and nest/ only',
       severity: 'error',
-      from: { path: '^libs/event-sourced-storage/', pathNot: [`${library}(mongoose|nest)/`, test] },
+      from: { path: '^libs/event-sourced-storage/', pathNot: [`${library}(mongoose|nest|testing)/`, test] },
       to: { path: named('mongoose', '@nestjs/mongoose') },
     },
     {
@@ -96,7 +96,7 @@ module.exports = {
       name: 'declared-packages',
       comment: 'a published workspace declares what it imports in its own package.json',
       severity: 'error',
-      from: { path: '^libs/[^/]+/src/', pathNot: test },
+      from: { path: '^libs/[^/]+/src/', pathNot: [test, `${library}testing/`] }, // testing/ is not shipped
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     {

@@ -111,7 +111,7 @@ describe('configuration', () => {
     ['versionField', '$v'],
     ['versionField', 7],
     ['eventsCollection', 'system.events'],
-    ['eventsCollection', 'a\0b'],
+    ['eventsCollection', 'a$b'],
     ['snapshotsCollection', ''],
     ['schemaVersion', 0],
     ['schemaVersion', '2'],

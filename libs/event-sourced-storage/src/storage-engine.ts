@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from './errors/invalid-argument.error.js';
+import { OperationTimeoutError } from './errors/operation-timeout.error.js';
 import { StorageClosedError } from './errors/storage-closed.error.js';
 import { type EventQuery, type EventStore } from './history/event-store.js';
 import { type EventPage, type EventsWithSnapshot, HistoryReader } from './history/history-reader.js';
@@ -85,12 +86,13 @@ export class StorageEngine {
   async findOne(id: unknown, options: FindOptions): Promise<Image | null> {
     const documentId = this.open(id);
     options.signal?.throwIfAborted();
-    return this.readPath.find(documentId, idKey(documentId), options);
+    return this.read(() => this.readPath.find(documentId, idKey(documentId), options));
   }
 
   async findMany(filter: unknown, options: FindManyOptions): Promise<Image[]> {
     this.refuseWhenClosed();
-    return this.adapters.reader.readMany(checkQuery(filter, options), { session: options.session, signal: options.signal });
+    const query = checkQuery(filter, options);
+    return this.read(() => this.adapters.reader.readMany(query, { session: options.session, signal: options.signal }));
   }
 
   async upsert(data: unknown, clientId: unknown, options: UpsertOptions): Promise<UpsertResult<Image>> {
@@ -150,11 +152,14 @@ export class StorageEngine {
 
   async missingEvents(id: unknown, after: unknown, limit: unknown): Promise<DocumentEvent<Image>[]> {
     const documentId = this.open(id);
-    return this.history.missingEvents(documentId, checkInteger(after, 'afterVersion', 0), limit === undefined ? undefined : checkInteger(limit, 'limit', 1));
+    const from = checkInteger(after, 'afterVersion', 0);
+    const most = limit === undefined ? undefined : checkInteger(limit, 'limit', 1);
+    return this.read(() => this.history.missingEvents(documentId, from, most));
   }
 
   async events(id: unknown, range: EventQuery): Promise<EventPage<Image>> {
-    return this.history.page(this.open(id), checkRange(range));
+    const documentId = this.open(id);
+    return this.read(() => this.history.page(documentId, checkRange(range)));
   }
 
   streamEvents(id: unknown, range: EventQuery): AsyncIterable<DocumentEvent<Image>> {
@@ -165,17 +170,18 @@ export class StorageEngine {
     const documentId = this.open(id);
     const isVersion = point.version !== undefined;
     if (isVersion === (point.at !== undefined)) throw new InvalidArgumentError('point', 'say either { version } or { at }');
-    return isVersion
-      ? this.history.stateAt(documentId, checkInteger(point.version, 'version', 0))
-      : this.history.stateAtTime(documentId, checkDate(point.at, 'at'));
+    if (!isVersion) return this.read(() => this.history.stateAtTime(documentId, checkDate(point.at, 'at')));
+    return this.read(() => this.history.stateAt(documentId, checkInteger(point.version, 'version', 0)));
   }
 
   async createSnapshot(id: unknown): Promise<Snapshot<Image>> {
-    return this.history.createSnapshot(this.open(id));
+    const documentId = this.open(id);
+    return this.read(() => this.history.createSnapshot(documentId));
   }
 
   async eventsWithSnapshot(id: unknown): Promise<EventsWithSnapshot<Image>> {
-    return this.history.eventsWithSnapshot(this.open(id));
+    const documentId = this.open(id);
+    return this.read(() => this.history.eventsWithSnapshot(documentId));
   }
 
   async withTransaction<R>(run: (session: TransactionSession) => Promise<R>): Promise<R> {
@@ -209,6 +215,16 @@ export class StorageEngine {
   close(): Promise<void> {
     this.closing ??= this.queue.close(drainMs);
     return this.closing;
+  }
+
+  /** A database that cannot be reached is told in the library's words, like everything else. */
+  private async read<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.adapters.isUnavailable(error)) throw error;
+      throw new OperationTimeoutError(this.settings.options.collection, 'timeout', `the database cannot be reached (${String(error)})`, { cause: error });
+    }
   }
 
   private write<R>(command: UnboundCommand<R>, options: WriteOptions): Promise<R> {

@@ -16,7 +16,13 @@ const outageNames = new Set(['MongoNetworkError', 'MongoNetworkTimeoutError', 'M
 const socketCodes = new Set<unknown>(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 function facts(error: unknown): DriverError {
-  return typeof error === 'object' && error !== null ? (error) : {};
+  return typeof error === 'object' && error !== null ? error : {};
+}
+
+/** A bulk that never reached a server hides the reason inside its own error. */
+function reasonWithin(error: unknown): unknown {
+  const { errorResponse, err } = facts(error) as { readonly errorResponse?: unknown; readonly err?: unknown };
+  return [errorResponse, err].find((each) => each !== error && facts(each).name !== undefined);
 }
 
 /** As an `Error`, whatever was thrown. */
@@ -42,7 +48,9 @@ export function isRace(error: unknown): boolean {
 /** The database could not be reached or was changing its primary; asking again later may help. */
 export function isUnavailable(error: unknown): boolean {
   const { name, code } = facts(error);
-  return outageCodes.has(code) || socketCodes.has(code) || (name !== undefined && outageNames.has(name));
+  if (outageCodes.has(code) || socketCodes.has(code) || (name !== undefined && outageNames.has(name))) return true;
+  const reason = reasonWithin(error);
+  return reason !== undefined && isUnavailable(reason);
 }
 
 export function isDuplicateKey(error: unknown): boolean {

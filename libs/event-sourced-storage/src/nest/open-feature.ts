@@ -39,9 +39,9 @@ export async function openFeature(
   const { sessions, scopes, orphans } = await root.connect(connection);
   const warn = (message: string): void => root.logger.warn(message);
   for (const warning of schemaWarnings(model.schema, options.versionField)) warn(`${name}: ${warning}`);
-  await prepareCollections(connection, { documents: options.collection, events: options.eventsCollection, snapshots: options.snapshotsCollection });
-  // an index that Mongoose still builds would hold up the first writes
+  // Mongoose first: it knows the options of the collection, and an index that it still builds would hold up the first writes
   await model.init().catch((error: unknown) => warn(`${name}: Mongoose could not prepare its own indexes: ${String(error)}`));
+  await prepareCollections(connection, { documents: options.collection, events: options.eventsCollection, snapshots: options.snapshotsCollection });
 
   const { now, random, newFlightId } = root.options;
   const engine = new StorageEngine(

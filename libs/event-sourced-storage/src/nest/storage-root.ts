@@ -11,10 +11,14 @@ import { Orphans } from '../mongoose/orphans.js';
 import { ProcessLease } from '../mongoose/process-lease.js';
 import { clientWarnings } from '../mongoose/schema-warnings.js';
 import { checkTopology } from '../mongoose/topology.js';
+import { within } from '../mongoose/within.js';
 import { type ResolvedFeatureOptions, type ResolvedModuleOptions, resolveModuleOptions } from '../options/resolve-storage-options.js';
 import type { CacheBackend, StorageModuleOptions } from '../options/storage-options.js';
 import type { PublishingBus } from '../publish/event-publisher.js';
 import type { StorageEngine } from '../storage-engine.js';
+
+/** How long a shutdown waits for a database that may be gone, in ms. A lease that stays behind is taken for dead after five seconds. */
+const releaseMs = 1_000;
 
 /** What the features on one connection share. */
 export interface SharedConnection {
@@ -86,7 +90,7 @@ export class StorageRoot implements BeforeApplicationShutdown {
     for (const opened of this.connections.values()) {
       const shared = await opened.catch(() => undefined);
       await shared?.sessions.close();
-      await shared?.lease.release().catch((error: unknown) => this.logger.warn(`The lease of this process stays behind: ${String(error)}`));
+      await within('releasing the lease', releaseMs, shared?.lease.release() ?? Promise.resolve()).catch((error: unknown) => this.logger.warn(`The lease of this process stays behind: ${String(error)}`));
     }
   }
 

@@ -1,5 +1,7 @@
 import { VersionConflictError } from '../errors/version-conflict.error.js';
-import { cloneValue } from '../model/bson-values.js';
+import { DocumentValidationError } from '../errors/document-validation.error.js';
+import { cloneValue, InvalidValueError } from '../model/bson-values.js';
+import { refuseUnnameableFields } from '../model/diff-path.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentState } from '../read/document-state.js';
 import { buildEvent } from './build-event.js';
@@ -31,6 +33,7 @@ export async function decideUpsert(
   const now = Math.max(tools.now(), base.timestamp);
   const cast = await tools.caster.castNew(request.documentId, data, new Date(now));
   const after: Image = { ...cast, [tools.options.versionField]: base.version + 1 };
+  checkNames(request, after);
   const bytes = checkLimits(request, after, after, tools);
   const event = buildEvent(request, base, { operation: 'create', createdDoc: after }, { ...facts(tools), now });
   return {
@@ -38,6 +41,16 @@ export async function decideUpsert(
     change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes },
     answer: () => ({ document: cloneValue(after), created: true }),
   };
+}
+
+/** The server would read such a name as a path or an operator. @throws DocumentValidationError */
+function checkNames(request: WriteRequest, image: Image): void {
+  try {
+    refuseUnnameableFields(image);
+  } catch (error) {
+    if (error instanceof InvalidValueError) throw new DocumentValidationError(request.address, { [error.path]: error.reason }, { cause: error });
+    throw error;
+  }
 }
 
 /** What every event of this feature takes from it. */
