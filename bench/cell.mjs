@@ -3,6 +3,7 @@ import { processMicros, machineMicros } from './cpu.mjs';
 import { percentile, sum } from './statistics.mjs';
 
 const warmUp = { ops: 2_000, ms: 500 };
+const firstWarmUp = { ops: 20_000, ms: 2_000 }; // a new process has to compile everything first
 /** Of the processors' time; with more of it taken by other processes a cell is measured again. */
 export const quietShare = 0.1;
 const repeatsPerCell = 2;
@@ -39,7 +40,8 @@ export async function runCell(stage, request) {
   await stage.server.drop(database);
   try {
     await prepare(stage, workers, database, request);
-    const warm = await run(stage, workers, request, warmUp);
+    const warm = await run(stage, workers, request, workers.every((worker) => worker.warm) ? warmUp : firstWarmUp);
+    for (const worker of workers) worker.warm = true;
     const { answers, noise } = await undisturbed(stage, () => run(stage, workers, { ...request, seed: request.seed + 1 }, request.limits, request.profile));
     const counted = await workers[0].call('recount', tally([...warm, ...answers]));
     return { ...figures(answers), noise, recount: counted, profile: answers[0].profile };

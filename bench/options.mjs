@@ -1,5 +1,6 @@
 // The command line of `npm run bench`.
 import { parseArgs } from 'node:util';
+import { contenderNamed, contenders } from './contenders/index.mjs';
 import { historyWorkload, quickContenders, quickWorkloads, workloads } from './workloads.mjs';
 
 const repeatsPerRun = 60;
@@ -36,13 +37,13 @@ const definitions = {
   help: { type: 'boolean', default: false },
 };
 
-/** @throws TypeError or RangeError for options that are none, with the usage */
+/** Ends the process, with the usage, when the options are none. */
 export function readOptions(args) {
   try {
     return resolve(parseArgs({ args, options: definitions }).values);
   } catch (error) {
-    error.message += `\n\n${usage}`;
-    throw error;
+    console.error(`${error.message}\n\n${usage}`);
+    process.exit(1);
   }
 }
 
@@ -55,7 +56,7 @@ function resolve(given) {
     writeDocs: given['write-docs'],
     /** Under which name the results are stored: only an unabridged run counts as `full`. */
     name: quick ? 'quick' : narrowed ? 'partial' : 'full',
-    contenders: given.only?.split(',') ?? (quick ? quickContenders : undefined),
+    contenders: new Set((given.only?.split(',') ?? (quick ? quickContenders : contenders.map(({ name }) => name))).map((name) => contenderNamed(name).name)),
     ...chosen(given.workloads?.split(',') ?? (quick ? quickWorkloads : undefined)),
     rounds: positive('rounds', given.rounds, quick ? 3 : 7),
     limits: { ops: positive('ops', given.ops, quick ? 4_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 2 : 5) },

@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { buildWhenStale } from '../tools/build-when-stale.mjs';
 import { runCell, quietCell } from './cell.mjs';
-import { contenderNamed, contenders } from './contenders/index.mjs';
+import { contenders } from './contenders/index.mjs';
 import { readOptions, usage } from './options.mjs';
 import { installPeers } from './peers.mjs';
 import { seeded, shuffled } from './random.mjs';
@@ -40,7 +40,7 @@ async function measured() {
 
 async function compare(stage) {
   const started = Date.now();
-  const chosen = new Set((options.contenders ?? contenders.map(({ name }) => name)).map((name) => contenderNamed(name).name));
+  const chosen = options.contenders;
   const unavailable = contenders.some(({ name, peer }) => peer && chosen.has(name)) ? installPeers() : undefined;
   const place = { chosen, unavailable: new Set(unavailable ? contenders.filter(({ peer }) => peer).map(({ name }) => name) : []), reason: unavailable };
 

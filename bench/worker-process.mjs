@@ -31,6 +31,8 @@ export class WorkerProcesses {
 }
 
 class WorkerProcess {
+  /** Whether its code has run for a while. */
+  warm = false;
   #child = fork(program, { serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'] });
   #waiting = new Map();
   #calls = 0;

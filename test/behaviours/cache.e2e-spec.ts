@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
 import { commandsDuring } from '../support/commands.js';
 import { consistent } from '../support/consistent.js';
-import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
+import { copyOf, databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { SharedCache } from '../support/shared-cache.js';
 import { gate, until } from '../support/until.js';
 
@@ -90,7 +90,7 @@ describe('the cache', () => {
     const shared = { when: new Date(7) };
     await first.games.findOneAndUpdate(id, (game) => void kept.push(game, (game.extra = { list: [shared], bytes: Buffer.from([1, 2]) }), (game.experience = 1)), 'editor');
     const returned: { tags: string[] } = { tags: ['a'] };
-    await first.games.findOneAndUpdate(id, (game) => ({ ...game, ...returned, experience: 2 }), 'editor');
+    await first.games.findOneAndUpdate(id, (game) => copyOf(game, { ...returned, experience: 2 }), 'editor');
     shared.when.setTime(0);
     returned.tags.push('ruined');
     ruin(kept[0]);
@@ -227,9 +227,9 @@ describe('the cache', () => {
     try {
       const { _id } = await create();
       let written = 1;
-      let isOver = false;
+      const run = { isOver: false };
       const reader = async (): Promise<void> => {
-        while (!isOver) {
+        while (!run.isOver) {
           const atLeast = written;
           const found = await app.games.findOne(_id);
           expect(found?.version).toBeGreaterThanOrEqual(atLeast);
@@ -237,7 +237,7 @@ describe('the cache', () => {
       };
       const writer = async (): Promise<void> => {
         for (let turn = 0; turn < 60; turn++) written = (await app.games.findOneAndUpdate(_id, addGold, 'editor')).document.version;
-        isOver = true;
+        run.isOver = true;
       };
       await Promise.all([writer(), reader(), reader(), reader()]);
       expect(written).toBe(61);

@@ -76,7 +76,7 @@ describe('shutting down', () => {
     const app = await startGames({ database });
     const { passed, open } = gate();
     const { passed: hasBegun, open: begin } = gate();
-    const running = app.games.findOneAndUpdate(held._id, async (game) => void (begin(), await passed, addGold(game)), 'running');
+    const running = app.games.findOneAndUpdate(held._id, async (game) => (begin(), passed.then(() => addGold(game))), 'running');
     const behind = app.games.findOneAndUpdate(held._id, addGold, 'behind');
     const beside = Array.from({ length: 20 }, () => app.games.findOneAndUpdate(queued._id, addGold, 'beside'));
     await hasBegun;

@@ -193,7 +193,11 @@ describe('transactions over several documents', () => {
         .withTransaction(async (session) => {
           const { passed: hasBegun, open: begin } = gate();
           // ends with the transaction; a storage that waits for its writes before it ends one goes on after a second
-          const edit = async (each: Game): Promise<void> => void (begin(), await Promise.race([over, pause(1_000)]), addGold(each));
+          const edit = async (each: Game): Promise<void> => {
+            begin();
+            await Promise.race([over, pause(1_000)]);
+            addGold(each);
+          };
           forgotten = first.games.findOneAndUpdate(raid._id, edit, 'forgotten', { session });
           forgotten.catch(() => undefined);
           await hasBegun;
@@ -282,7 +286,7 @@ describe('transactions over several documents', () => {
     await first.games.withTransaction(async (session) => {
       await first.games.findOneAndUpdate(raid._id, addGold, 'holder', { session });
       let decided = 0;
-      waiting = second.games.findOneAndUpdate(raid._id, (each) => void (decided++, addGold(each)), 'waiter');
+      waiting = second.games.findOneAndUpdate(raid._id, (each) => (decided++, addGold(each)), 'waiter');
       await until(() => decided >= 2, 'the other writer was turned away once');
     });
     expect(await waiting).toMatchObject({ document: { gold: 2, version: 3 } });

@@ -4,7 +4,7 @@ import mongoose from 'mongoose';
 import { type EditContext, type EventSourcedStorageService, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
 import { changesDuring } from '../support/commits.js';
 import { consistent } from '../support/consistent.js';
-import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
+import { copyOf, databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { featureModule } from '../support/storage-app.js';
 import { everythingStored } from '../support/traces.js';
 import { gate } from '../support/until.js';
@@ -94,7 +94,7 @@ describe('updating documents', () => {
   it.each<[string, (game: Game) => Game | void]>([
     ['does nothing', () => undefined],
     ['returns its document as it is', (game) => game],
-    ['returns an equal document', (game) => structuredClone({ ...game, _id: undefined }) as unknown as Game],
+    ['returns an equal document', (game) => structuredClone(copyOf(game, { _id: undefined } as never))],
     ['sets a field to the value it has', (game) => void (game.gold = 7)],
     ['sets an equal date', (game) => void (game.lastUpdated = new Date(0))],
     ['sets a value that is cast to the one there is', (game) => void (game.gold = '7' as never)],
@@ -154,7 +154,7 @@ describe('updating documents', () => {
   it.each<[string, (error: unknown) => (game: Game) => Game | Promise<Game>]>([
     ['throws', (error) => thrower(error)],
     ['throws after it changed its copy', (error) => (game) => thrower(error)(Object.assign(game, { gold: 99 }))],
-    ['rejects', (error) => () => Promise.reject(error as Error)],
+    ['rejects', rejecter],
   ])('row 8: when an edit %s, the caller gets that very error, and nothing is written', async (_, editWith) => {
     const { _id } = await create();
     const before = await everythingStored(first.connection);
@@ -230,7 +230,7 @@ describe('updating documents', () => {
       _id,
       async (game) => {
         await passed;
-        return { ...game, gold: 42 };
+        return copyOf(game, { gold: 42 });
       },
       'editor',
     );
@@ -273,7 +273,7 @@ describe('updating documents', () => {
     const { _id } = await create();
     const before = await everythingStored(first.connection);
     const edits: ((game: Game) => Game | void)[] = [
-      (game) => ({ ...game, _id: new ObjectId() }),
+      (game) => copyOf(game, { _id: new ObjectId() }),
       (game) => void ((game as { _id: unknown })._id = 'x'),
       (game) => void ((game as { _id: unknown })._id = null),
     ];
@@ -524,5 +524,12 @@ describe('updating documents', () => {
 function thrower(error: unknown): (game: Game) => never {
   return () => {
     throw error;
+  };
+}
+
+function rejecter(reason: unknown): (game: Game) => Promise<never> {
+  return async () => {
+    await Promise.resolve();
+    throw reason;
   };
 }

@@ -33,6 +33,11 @@ export class Game {
 
 export const GameSchema: mongoose.Schema<Game> = SchemaFactory.createForClass(Game);
 
+/** A plain copy with some fields changed. */
+export function copyOf(game: Game, changes: Partial<Game> = {}): Game {
+  return Object.fromEntries([...Object.entries(game), ...Object.entries(changes)]) as unknown as Game;
+}
+
 /** One application as a user would build it, with the storage of games. */
 export interface GamesApp extends StorageApp<Game> {
   readonly games: EventSourcedStorageService<Game>;

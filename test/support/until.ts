@@ -7,7 +7,7 @@ const patienceMs = 20_000;
 export async function until<R>(check: () => R | Promise<R>, what: string): Promise<NonNullable<R>> {
   for (const limit = performance.now() + patienceMs; performance.now() < limit; await pause(5)) {
     const found = await check();
-    if (Boolean(found)) return found as NonNullable<R>;
+    if (found) return found;
   }
   throw new Error(`${what}: not within ${patienceMs / 1000} s`);
 }
@@ -15,7 +15,7 @@ export async function until<R>(check: () => R | Promise<R>, what: string): Promi
 /** A promise that somebody else keeps: to hold something up until a fact is there. */
 export interface Gate {
   readonly passed: Promise<void>;
-  open(): void;
+  readonly open: () => void;
 }
 
 export function gate(): Gate {

@@ -26,8 +26,8 @@ import type { DocumentCaster } from './write/document-caster.js';
 import type { DocumentCommitter } from './write/document-committer.js';
 import type { OperationResolver } from './write/operation-resolver.js';
 import { type Edit, isDocumentLike, storable } from './write/run-edit.js';
-import type { TransactionScopes } from './write/transaction-scopes.js';
-import { TransactionWriter } from './write/transaction-writer.js';
+import { sessionTurn, type TransactionScopes } from './write/transaction-scopes.js';
+import { type TransactionCommand, TransactionWriter } from './write/transaction-writer.js';
 import type { WriteCommand, WriteRequest } from './write/write-command.js';
 import type { BulkOptions, BulkResult, DeleteOptions, OperationOutcome, ResolveOptions, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
 import type { TaskLimits } from './write/write-task.js';
@@ -69,7 +69,9 @@ export class StorageEngine {
   private readonly queue: CommitQueue;
   private readonly inTransaction: TransactionWriter;
   private readonly tools: WriteTools;
+  private readonly transactions = new Set<Promise<unknown>>();
   private closing: Promise<void> | undefined;
+  private isClosed = false;
 
   constructor(
     private readonly adapters: StorageAdapters,
@@ -84,19 +86,21 @@ export class StorageEngine {
   }
 
   async findOne(id: unknown, options: FindOptions): Promise<Image | null> {
-    const documentId = this.open(id);
+    const documentId = this.open(id, options.session);
     options.signal?.throwIfAborted();
+    const { session } = options;
+    if (session?.inTransaction() === true) return this.read(() => this.adapters.scopes.of(session).inTurn(sessionTurn, () => this.adapters.reader.read(documentId, { session })));
     return this.read(() => this.readPath.find(documentId, idKey(documentId), options));
   }
 
   async findMany(filter: unknown, options: FindManyOptions): Promise<Image[]> {
-    this.refuseWhenClosed();
+    this.refuseWhenClosed(options.session);
     const query = checkQuery(filter, options);
     return this.read(() => this.adapters.reader.readMany(query, { session: options.session, signal: options.signal }));
   }
 
   async upsert(data: unknown, clientId: unknown, options: UpsertOptions): Promise<UpsertResult<Image>> {
-    this.refuseWhenClosed();
+    this.refuseWhenClosed(options.session);
     if (!isDocumentLike(data)) throw new InvalidArgumentError('data', 'a document is needed: a plain object with its fields');
     const input = storable(data, 'data');
     const given = input['_id'] ?? undefined;
@@ -118,7 +122,7 @@ export class StorageEngine {
   }
 
   async update(id: unknown, edit: Edit<Image>, clientId: unknown, options: UpdateOptions): Promise<UpdateResult<Image>> {
-    const documentId = this.open(id);
+    const documentId = this.open(id, options.session);
     if (typeof edit !== 'function') throw new InvalidArgumentError('edit', 'a function is needed that changes the document or returns the new one');
     const expected = checkExpected(options.expectedVersion ?? 'any', ['any'] as const, true);
     const request = this.request(documentId, clientId, options);
@@ -135,7 +139,7 @@ export class StorageEngine {
   }
 
   async delete(id: unknown, clientId: unknown, options: DeleteOptions): Promise<DeleteResult> {
-    const documentId = this.open(id);
+    const documentId = this.open(id, options.session);
     const expectedVersion = checkExpected(options.expectedVersion ?? 'any', ['any'] as const, true);
     const request = this.request(documentId, clientId, options);
     return this.write(
@@ -187,7 +191,13 @@ export class StorageEngine {
   async withTransaction<R>(run: (session: TransactionSession) => Promise<R>): Promise<R> {
     this.refuseWhenClosed();
     if (typeof run !== 'function') throw new InvalidArgumentError('run', 'a function is needed that takes the session');
-    return this.adapters.runTransaction(run);
+    const running = this.adapters.runTransaction(run);
+    this.transactions.add(running);
+    try {
+      return await running;
+    } finally {
+      this.transactions.delete(running);
+    }
   }
 
   async resolveOperation(operationId: unknown, options: ResolveOptions): Promise<OperationOutcome> {
@@ -213,8 +223,14 @@ export class StorageEngine {
 
   /** Takes no more calls and waits until every write is settled. Calling it again waits for the same. */
   close(): Promise<void> {
-    this.closing ??= this.queue.close(drainMs);
+    this.closing ??= this.drain();
     return this.closing;
+  }
+
+  private async drain(): Promise<void> {
+    const transactions = within(drainMs, Promise.allSettled(this.transactions));
+    await Promise.all([this.queue.close(drainMs), transactions]);
+    this.isClosed = true;
   }
 
   /** A database that cannot be reached is told in the library's words, like everything else. */
@@ -229,7 +245,10 @@ export class StorageEngine {
 
   private write<R>(command: UnboundCommand<R>, options: WriteOptions): Promise<R> {
     if (options.session !== undefined) {
-      return this.inTransaction.write(command, options.session, (transactionId) => bind(command, { ...this.tools, transactionId }));
+      const { timeoutMs } = this.limits(options);
+      const { request, operation, firstResult } = command;
+      const decideIn: TransactionCommand<R>['decideIn'] = (transactionId, base) => command.decide(base, 1, { ...this.tools, transactionId });
+      return this.inTransaction.write({ request, operation, firstResult, decideIn }, options.session, timeoutMs);
     }
     return this.queue.submit(bind(command, this.tools), this.limits(options));
   }
@@ -260,13 +279,14 @@ export class StorageEngine {
     return { document: (await this.history.stateAt(request.documentId, event.serverSeq)) as Image, diff: event.diff };
   }
 
-  private open(id: unknown): DocumentId {
-    this.refuseWhenClosed();
+  private open(id: unknown, session?: TransactionSession): DocumentId {
+    this.refuseWhenClosed(session);
     return this.adapters.caster.castId(id);
   }
 
-  private refuseWhenClosed(): void {
-    if (this.closing !== undefined) throw new StorageClosedError(this.settings.options.collection);
+  /** A transaction under way may still be finished while the storage closes. */
+  private refuseWhenClosed(session?: TransactionSession): void {
+    if (this.isClosed || (this.closing !== undefined && session === undefined)) throw new StorageClosedError(this.settings.options.collection);
   }
 }
 
@@ -290,6 +310,16 @@ type UnboundCommand<R> = Omit<WriteCommand<R>, 'decide'> & {
 
 function bind<R>(command: UnboundCommand<R>, tools: WriteTools): WriteCommand<R> {
   return { ...command, decide: (base, call) => command.decide(base, call, tools) };
+}
+
+/** Resolves when the work is over, or after the time. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resume) => {
+    timer = setTimeout(resume, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 function checkRange(given: EventQuery): EventQuery {

@@ -1,4 +1,5 @@
 import type { DocumentChange } from '../write/document-change.js';
+import { Turns } from '../write/turns.js';
 import type { TransactionEnd, TransactionScope } from '../write/transaction-scopes.js';
 import { applyChanges } from './apply-changes.js';
 import type { MemoryDatabase } from './memory-database.js';
@@ -10,9 +11,12 @@ export class MemoryTransaction implements TransactionScope {
   readonly transactionId: string = `memory-${++transactions}`;
   /** A write failed, as on a server that is the end of all of it; the caller has only to say so. */
   isAborted = false;
+  /** It was committed or aborted by its caller. */
+  isOver = false;
   /** {@link markConflict} was called. */
   isConflicted = false;
 
+  private readonly turns = new Turns();
   private readonly views = new Map<MemoryDatabase, MemoryDatabase>();
   private readonly staged: (readonly [MemoryDatabase, DocumentChange])[] = [];
   private readonly listeners: ((end: TransactionEnd) => void)[] = [];
@@ -42,7 +46,16 @@ export class MemoryTransaction implements TransactionScope {
     this.staged.length = 0;
   }
 
+  get isOpen(): boolean {
+    return !this.isOver && !this.isAborted;
+  }
+
+  inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
+    return this.turns.take(key, work);
+  }
+
   end(how: 'committed' | 'aborted'): void {
+    this.isOver = true;
     if (how === 'committed') for (const [database, change] of this.staged) applyChanges(database, [change]);
     this.abort();
     for (const listener of this.listeners) listener(how);

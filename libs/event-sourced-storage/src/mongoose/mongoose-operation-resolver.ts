@@ -36,12 +36,14 @@ export class MongooseOperationResolver extends OperationResolver {
 
   override async resolve(documentId: DocumentId, operationId: string, deadline: number): Promise<number | null> {
     const started = performance.now();
+    let lastRace: unknown;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.withSession(deadline, (session) => this.look(session, documentId, operationId));
       } catch (error) {
         if (!isWorthRepeating(error)) throw error;
-        if (performance.now() >= deadline) throw this.gaveUp(documentId, error, started, attempt);
+        lastRace = isRace(error) ? error : error instanceof StepTimeoutError ? lastRace : undefined;
+        if (performance.now() >= deadline) throw this.gaveUp(documentId, lastRace ?? error, started, attempt);
         if (isRace(error)) await this.orphans.heldSince(started);
       }
       await new Promise((resume) => setTimeout(resume, pauseMs));
@@ -60,7 +62,7 @@ export class MongooseOperationResolver extends OperationResolver {
   /** Succeeds only when no transaction holds the next number of this document. */
   private async fence(session: Session, documentId: DocumentId): Promise<void> {
     session.startTransaction(majorityTransaction);
-    const head = await this.events.findOne({ _id: eventRange(documentId, 1) } as object, { session, sort: { _id: -1 }, projection: { _id: 1 } });
+    const head = await this.events.findOne(eventRange(documentId, 1) as object, { session, sort: { _id: -1 }, projection: { _id: 1 } });
     const probe = { _id: eventKey(documentId, Number(head?._id.v ?? 0) + 1), operationId: `probe-${new mongoose.mongo.ObjectId().toHexString()}` };
     await this.events.insertOne(probe as unknown as mongoose.mongo.OptionalUnlessRequiredId<EventRecord>, { session });
     await session.abortTransaction();

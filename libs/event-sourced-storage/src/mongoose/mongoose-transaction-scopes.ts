@@ -2,7 +2,8 @@ import type mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import type { TransactionSession } from '../read/document-reader.js';
-import { type TransactionEnd, type TransactionScope, TransactionScopes } from '../write/transaction-scopes.js';
+import { sessionTurn, type TransactionEnd, type TransactionScope, TransactionScopes } from '../write/transaction-scopes.js';
+import { Turns } from '../write/turns.js';
 
 /** `client` and `transaction` are there at run time, though the driver's types leave them out. */
 type Session = mongoose.mongo.ClientSession & { readonly client: unknown; readonly transaction: object };
@@ -11,9 +12,32 @@ type Session = mongoose.mongo.ClientSession & { readonly client: unknown; readon
 export class MongooseTransactionScope implements TransactionScope {
   hasConflict = false;
   private readonly listeners: ((end: TransactionEnd) => void)[] = [];
+  private readonly turns = new Turns();
+  private readonly transaction: object;
   private ended: TransactionEnd | undefined;
+  private isFinishing = false;
 
-  constructor(readonly transactionId: string) {}
+  constructor(
+    readonly transactionId: string,
+    private readonly session: Session,
+  ) {
+    this.transaction = session.transaction;
+  }
+
+  get isOpen(): boolean {
+    // every startTransaction() makes a new transaction object
+    return !this.isFinishing && this.ended === undefined && this.session.inTransaction() && this.session.transaction === this.transaction;
+  }
+
+  inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
+    return this.turns.take(key, work);
+  }
+
+  /** Takes no more commands; resolves once the one under way is over. */
+  async finish(): Promise<void> {
+    this.isFinishing = true;
+    await this.turns.take(sessionTurn, () => Promise.resolve());
+  }
 
   onEnd(listener: (end: TransactionEnd) => void): void {
     if (this.ended === undefined) this.listeners.push(listener);
@@ -49,10 +73,9 @@ export class MongooseTransactionScopes extends TransactionScopes {
   override of(session: TransactionSession): MongooseTransactionScope {
     const own = this.check(session);
     const known = this.scopes.get(own);
-    // every startTransaction() makes a new transaction object
     if (known !== undefined && known.transaction === own.transaction) return known.scope;
     known?.scope.end('unknown');
-    const scope = new MongooseTransactionScope(this.newTransactionId());
+    const scope = new MongooseTransactionScope(this.newTransactionId(), own);
     this.scopes.set(own, { transaction: own.transaction, scope });
     if (known === undefined) own.once('ended', () => this.scopes.get(own)?.scope.end('unknown'));
     return scope;

@@ -53,7 +53,7 @@ export async function runTransaction<R>(parts: TransactionParts, run: (session: 
 }
 
 async function runAndCommit<R>(session: Session, scope: MongooseTransactionScope, run: (session: TransactionSession) => Promise<R>, deadline: number): Promise<R> {
-  const result = await run(session);
+  const result = await run(session).finally(() => scope.finish());
   if (!session.inTransaction()) throw new InvalidArgumentError('run', 'it ended the transaction itself; leave commit and abort to withTransaction()');
   await commit(session, scope, deadline);
   return result;

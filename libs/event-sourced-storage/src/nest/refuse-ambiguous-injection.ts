@@ -14,7 +14,7 @@ export function refuseAmbiguousInjection(modules: ModulesContainer): void {
     const sources = [...module.imports].filter((imported) => offersBareClass(imported, new Set()));
     if (sources.length < 2) continue;
     for (const wrapper of [...module.providers.values(), ...module.controllers.values()]) {
-      if (wrapper.metatype === null || wrapper.inject !== undefined || !injectsBareClass(wrapper.metatype)) continue;
+      if (typeof wrapper.metatype !== 'function' || wrapper.inject !== undefined || !injectsBareClass(wrapper.metatype)) continue;
       problems.push(
         `${wrapper.name as string} injects EventSourcedStorageService, but its module imports ${sources.length} features: inject by name, for example @InjectEventSourcedStorage(Game.name)`,
       );

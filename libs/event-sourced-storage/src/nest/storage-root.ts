@@ -32,6 +32,7 @@ export interface SharedConnection {
 export class StorageRoot implements BeforeApplicationShutdown {
   readonly logger: Logger = new Logger('EventSourcedStorage');
   readonly options: ResolvedModuleOptions;
+  readonly given: StorageModuleOptions;
   /** What is wrong with the module's options; told together with what is wrong with the features'. */
   readonly problems: readonly string[];
   private readonly connections = new Map<Connection, Promise<SharedConnection>>();
@@ -41,9 +42,10 @@ export class StorageRoot implements BeforeApplicationShutdown {
   private bus: PublishingBus | null | undefined;
 
   constructor(
-    readonly given: StorageModuleOptions,
+    given: StorageModuleOptions,
     private readonly moduleRef: ModuleRef,
   ) {
+    this.given = given ?? {};
     const problems: string[] = [];
     this.options = resolveModuleOptions(given, problems);
     this.problems = problems;

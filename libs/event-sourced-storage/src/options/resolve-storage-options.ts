@@ -53,6 +53,10 @@ const featureKeys = ['versionField', 'eventsCollection', 'snapshotsCollection', 
 
 /** Decides the module's own options; what is wrong is added to `problems`. */
 export function resolveModuleOptions(given: StorageModuleOptions, problems: string[]): ResolvedModuleOptions {
+  if (typeof given !== 'object' || (given as unknown) === null) {
+    problems.push(`forRoot: options must be an object, they are ${String(given)}`);
+    return resolveModuleOptions({}, problems);
+  }
   refuseUnknown('forRoot', given, [...moduleKeys, ...Object.keys(sharedDefaults)], problems);
   checkShared('forRoot', given, problems);
   const resolved: ResolvedModuleOptions = {
@@ -124,7 +128,7 @@ function checkNumber(where: string, key: string, value: unknown, least: number, 
 
 function checkModuleTypes(options: ResolvedModuleOptions, problems: string[]): void {
   const { cache } = options;
-  const isCache = typeof cache === 'object' && (['get', 'set', 'del'] as const).every((method) => typeof cache[method] === 'function');
+  const isCache = typeof cache === 'object' && (cache as unknown) !== null && (['get', 'set', 'del'] as const).every((method) => typeof cache[method] === 'function');
   if (cache !== undefined && cache !== false && !isCache) problems.push('forRoot: cache must be a cache-manager cache (get, set, del) or false');
   if (typeof options.watchEnabled !== 'boolean') problems.push('forRoot: watchEnabled must be true or false');
   if (!fullDocumentModes.includes(options.watchFullDocument)) problems.push(`forRoot: watchFullDocument must be one of ${fullDocumentModes.join(', ')}`);

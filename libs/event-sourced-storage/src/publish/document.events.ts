@@ -14,7 +14,8 @@ interface Published<E> {
 
 /**
  * A document was created, in this process. Published on the application's `EventBus` after the commit, in the order of the numbers of each
- * document, at most once: a crash in between loses it. Handlers of one bus run concurrently; each gets its own copy.
+ * document, at most once: a crash in between loses it. Handlers of one bus run concurrently and share the event, so they must not change it; what one
+ * does to it never reaches the storage.
  */
 export class DocumentCreatedEvent<T = Record<string, unknown>> implements Published<CreateEvent<T>> {
   constructor(

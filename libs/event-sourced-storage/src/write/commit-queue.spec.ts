@@ -170,7 +170,7 @@ async function tell(engine: StorageEngine, random: () => number, operationId: st
   const choice = random();
   for (let turns = Math.floor(random() * 4); turns > 0; turns--) await new Promise((resume) => setImmediate(resume));
   try {
-    const version = await write(engine, id, choice, operationId);
+    const version = await writeSomething(engine, id, choice, operationId);
     return { id, operationId, outcome: { kind: 'ok', version } };
   } catch (error) {
     return { id, operationId, outcome: { kind: error instanceof IndeterminateOutcomeError ? 'unknown' : 'rejected' } };
@@ -178,7 +178,7 @@ async function tell(engine: StorageEngine, random: () => number, operationId: st
 }
 
 /** @returns the version that was written, `undefined` when there was nothing to write */
-async function write(engine: StorageEngine, id: string, choice: number, operationId: string): Promise<number | undefined> {
+async function writeSomething(engine: StorageEngine, id: string, choice: number, operationId: string): Promise<number | undefined> {
   if (choice < 0.3) {
     const { created, document } = await engine.upsert({ _id: id, n: 0, log: [] }, 'c', { operationId });
     return created ? (document['version'] as number) : undefined;

@@ -186,8 +186,11 @@ export class CommitQueue {
       return;
     }
     if (base.source === 'fresh') {
-      lane.waiting.take();
       lane.tip = undefined; // fresh for this one only
+      // the state may be what this very operation made of it, by another process, after it was looked up
+      if (task.command.request.mayBeRepeated && (await this.answeredBefore(lane, task, isOver))) return;
+      if (isOver()) return;
+      lane.waiting.take();
       task.answer(decision.answer);
       return;
     }

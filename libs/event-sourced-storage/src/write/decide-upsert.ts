@@ -30,6 +30,7 @@ export async function decideUpsert(
     if (expected === 'no-document') throw new VersionConflictError({ address: request.address, expected, found: base.version, attempts: 1, advice: 'The document exists already.' });
     return { kind: 'answer', answer: () => ({ document: cloneValue(existing), created: false }) };
   }
+  checkNames(request, data);
   const now = Math.max(tools.now(), base.timestamp);
   const cast = await tools.caster.castNew(request.documentId, data, new Date(now));
   const after: Image = { ...cast, [tools.options.versionField]: base.version + 1 };
