@@ -20,5 +20,6 @@ export function installPeers() {
   console.log('Installing the published libraries (bench/peers) ...');
   const { status, stderr, error } = npm(['ci', '--ignore-scripts', '--legacy-peer-deps', '--loglevel=error'], { cwd: folder });
   if (status === 0) return undefined;
-  return `npm ci in bench/peers failed: ${(error?.message ?? stderr).trim().split('\n')[0]}`;
+  const lines = (error?.message ?? stderr).split('\n');
+  return `npm ci in bench/peers failed: ${(lines.find((line) => /error/i.test(line)) ?? lines[0]).trim()}`;
 }

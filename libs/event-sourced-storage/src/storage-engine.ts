@@ -17,7 +17,7 @@ import type { FindManyOptions, FindOptions } from './read/find-options.js';
 import { KnownVersions } from './read/known-versions.js';
 import { ReadPath } from './read/read-path.js';
 import type { AfterCommit } from './write/after-commit.js';
-import { checkDate, checkExpected, checkInteger, checkMetadata, checkName, checkTimeout } from './write/check-arguments.js';
+import { checkDate, checkExpected, checkInteger, checkMetadata, checkName, checkOptions, checkTimeout } from './write/check-arguments.js';
 import { CommitQueue } from './write/commit-queue.js';
 import { decideDelete, type DeleteResult } from './write/decide-delete.js';
 import { decideUpdate, type UpdateResult } from './write/decide-update.js';
@@ -86,7 +86,7 @@ export class StorageEngine {
   }
 
   async findOne(id: unknown, options: FindOptions): Promise<Image | null> {
-    const documentId = this.open(id, options.session);
+    const documentId = this.open(id, checkOptions(options).session);
     options.signal?.throwIfAborted();
     const { session } = options;
     if (session?.inTransaction() === true) return this.read(() => this.adapters.scopes.of(session).inTurn(sessionTurn, () => this.adapters.reader.read(documentId, { session })));
@@ -94,13 +94,13 @@ export class StorageEngine {
   }
 
   async findMany(filter: unknown, options: FindManyOptions): Promise<Image[]> {
-    this.refuseWhenClosed(options.session);
+    this.refuseWhenClosed(checkOptions(options).session);
     const query = checkQuery(filter, options);
     return this.read(() => this.adapters.reader.readMany(query, { session: options.session, signal: options.signal }));
   }
 
   async upsert(data: unknown, clientId: unknown, options: UpsertOptions): Promise<UpsertResult<Image>> {
-    this.refuseWhenClosed(options.session);
+    this.refuseWhenClosed(checkOptions(options).session);
     if (!isDocumentLike(data)) throw new InvalidArgumentError('data', 'a document is needed: a plain object with its fields');
     const input = storable(data, 'data');
     const given = input['_id'] ?? undefined;
@@ -122,7 +122,7 @@ export class StorageEngine {
   }
 
   async update(id: unknown, edit: Edit<Image>, clientId: unknown, options: UpdateOptions): Promise<UpdateResult<Image>> {
-    const documentId = this.open(id, options.session);
+    const documentId = this.open(id, checkOptions(options).session);
     if (typeof edit !== 'function') throw new InvalidArgumentError('edit', 'a function is needed that changes the document or returns the new one');
     const expected = checkExpected(options.expectedVersion ?? 'any', ['any'] as const, true);
     const request = this.request(documentId, clientId, options);
@@ -139,7 +139,7 @@ export class StorageEngine {
   }
 
   async delete(id: unknown, clientId: unknown, options: DeleteOptions): Promise<DeleteResult> {
-    const documentId = this.open(id, options.session);
+    const documentId = this.open(id, checkOptions(options).session);
     const expectedVersion = checkExpected(options.expectedVersion ?? 'any', ['any'] as const, true);
     const request = this.request(documentId, clientId, options);
     return this.write(
@@ -170,8 +170,10 @@ export class StorageEngine {
     return this.history.stream(this.open(id), checkRange(range));
   }
 
-  async stateAt(id: unknown, point: { readonly version?: unknown; readonly at?: unknown }): Promise<Image | null> {
+  async stateAt(id: unknown, given: { readonly version?: unknown; readonly at?: unknown }): Promise<Image | null> {
     const documentId = this.open(id);
+    const point: typeof given = given;
+    if (!isDocumentLike(given)) throw new InvalidArgumentError('point', 'say either { version } or { at }');
     const isVersion = point.version !== undefined;
     if (isVersion === (point.at !== undefined)) throw new InvalidArgumentError('point', 'say either { version } or { at }');
     if (!isVersion) return this.read(() => this.history.stateAtTime(documentId, checkDate(point.at, 'at')));
@@ -201,7 +203,7 @@ export class StorageEngine {
   }
 
   async resolveOperation(operationId: unknown, options: ResolveOptions): Promise<OperationOutcome> {
-    const documentId = this.open(options.documentId);
+    const documentId = this.open(checkOptions(options).documentId);
     const name = checkName(operationId, 'operationId');
     const timeoutMs = options.timeoutMs === undefined ? this.settings.options.timeoutMs : checkTimeout(options.timeoutMs);
     const deadline = timeoutMs === 0 ? Infinity : performance.now() + timeoutMs;

@@ -40,7 +40,8 @@ async function createMongoFixture(): Promise<StorageFixture> {
       const session = await connection.startSession();
       session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
       const end = async (how: () => Promise<void>): Promise<void> => {
-        await how().finally(() => session.endSession());
+        await how();
+        await session.endSession();
       };
       return { session, commit: () => end(() => session.commitTransaction()), abort: () => end(() => session.abortTransaction()) };
     },

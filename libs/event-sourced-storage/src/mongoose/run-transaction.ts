@@ -53,10 +53,19 @@ export async function runTransaction<R>(parts: TransactionParts, run: (session: 
 }
 
 async function runAndCommit<R>(session: Session, scope: MongooseTransactionScope, run: (session: TransactionSession) => Promise<R>, deadline: number): Promise<R> {
-  const result = await run(session).finally(() => scope.finish());
+  const result = await runToItsEnd(session, scope, run);
   if (!session.inTransaction()) throw new InvalidArgumentError('run', 'it ended the transaction itself; leave commit and abort to withTransaction()');
   await commit(session, scope, deadline);
   return result;
+}
+
+/** Also when it fails, nothing of it may still be writing when the transaction ends. */
+async function runToItsEnd<R>(session: Session, scope: MongooseTransactionScope, run: (session: TransactionSession) => Promise<R>): Promise<R> {
+  try {
+    return await run(session);
+  } finally {
+    await scope.finish();
+  }
 }
 
 /** Sends the commit until its answer is known: sent again, it is the same commit. */

@@ -42,12 +42,12 @@ export class StorageRoot implements BeforeApplicationShutdown {
   private bus: PublishingBus | null | undefined;
 
   constructor(
-    given: StorageModuleOptions,
+    given: StorageModuleOptions | undefined,
     private readonly moduleRef: ModuleRef,
   ) {
     this.given = given ?? {};
     const problems: string[] = [];
-    this.options = resolveModuleOptions(given, problems);
+    this.options = resolveModuleOptions(given as StorageModuleOptions, problems);
     this.problems = problems;
   }
 

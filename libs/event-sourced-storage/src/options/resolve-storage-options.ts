@@ -54,7 +54,7 @@ const featureKeys = ['versionField', 'eventsCollection', 'snapshotsCollection', 
 /** Decides the module's own options; what is wrong is added to `problems`. */
 export function resolveModuleOptions(given: StorageModuleOptions, problems: string[]): ResolvedModuleOptions {
   if (typeof given !== 'object' || (given as unknown) === null) {
-    problems.push(`forRoot: options must be an object, they are ${String(given)}`);
+    problems.push(`forRoot: options must be an object, they are ${typeof given}`);
     return resolveModuleOptions({}, problems);
   }
   refuseUnknown('forRoot', given, [...moduleKeys, ...Object.keys(sharedDefaults)], problems);

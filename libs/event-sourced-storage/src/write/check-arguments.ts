@@ -36,6 +36,17 @@ export function checkDate(value: unknown, argument: string): Date {
   throw new InvalidArgumentError(argument, `a valid Date is needed, got ${shown(value)}`);
 }
 
+/** @throws InvalidArgumentError unless it is an object whose `signal`, if there is one, is an AbortSignal */
+export function checkOptions<O extends object>(options: O): O {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new InvalidArgumentError('options', `an object is needed, got ${shown(given)}`);
+  const { signal } = given as { readonly signal?: unknown };
+  // by shape: a signal of another realm is one too
+  const isSignal = typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal;
+  if (signal !== undefined && !isSignal) throw new InvalidArgumentError('signal', `an AbortSignal is needed, got ${shown(signal)}`);
+  return options;
+}
+
 /** @throws InvalidArgumentError unless it is one of the words or a version */
 export function checkExpected<W extends string>(value: unknown, words: readonly W[], numbers: boolean): W | number {
   if (words.includes(value as W)) return value as W;
