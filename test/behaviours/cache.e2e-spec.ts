@@ -4,7 +4,7 @@ import { commandsDuring } from '../support/commands.js';
 import { consistent } from '../support/consistent.js';
 import { copyOf, databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { SharedCache } from '../support/shared-cache.js';
-import { gate, until } from '../support/until.js';
+import { gate, turn, until } from '../support/until.js';
 
 const { ObjectId } = mongoose.Types;
 const database = databaseName('cache');
@@ -58,11 +58,15 @@ describe('the cache', () => {
   it('row 45: what a caller does to a document it was given reaches nobody: not the cache, not the history, not the next write', async () => {
     const { document } = await first.games.findOneAndUpsert({ name: 'raid', ...rich() }, 'creator');
     const id = document._id;
+    await turn(); // now the cache has what was written
     ruin(document);
     expect(await first.games.findOne(id)).toMatchObject(intact(1));
 
     ruin(await first.games.findOne(id));
     ruin(await first.games.findOne(id));
+    ruin(await first.games.findOne(id, { fresh: true }));
+    ruin(await second.games.findOne(id)); // not in its cache before
+    expect(await second.games.findOne(id)).toMatchObject(intact(1));
     ruin((await first.games.findMany({ _id: id }))[0]);
     ruin((await first.games.findOneAndUpsert({ _id: id, name: 'x' }, 'creator')).document);
     ruin((await first.games.findOneAndUpdate(id, () => undefined, 'editor')).document);
@@ -73,6 +77,7 @@ describe('the cache', () => {
     const { document: changed, diff } = await first.games.findOneAndUpdate(id, (game) => void (game.experience = 1), 'editor');
     expect(changed).toMatchObject(intact(2));
     expect(diff.set).toEqual({ experience: 1 });
+    await turn();
     ruin(changed);
     expect(await first.games.findOne(id)).toMatchObject(intact(2));
     expect(await consistent(first, id)).toMatchObject({ stored: intact(2) });
@@ -169,6 +174,28 @@ describe('the cache', () => {
       expect((await app.games.findOneAndUpdate(document._id, addGold, 'editor')).document).toMatchObject({ gold: 2, version: 3 });
     } finally {
       await app.close();
+    }
+  });
+
+  it('row 47: a cache that keeps answering an old entry, whatever is put or dropped, costs a retry and never the write', async () => {
+    const shared = new SharedCache();
+    const writer = await startGames({ database, root: { cache: shared } });
+    const stubborn = { get: (key: string) => shared.get(key), set: () => Promise.resolve(), del: () => Promise.resolve() };
+    const app = await startGames({ database, root: { cache: stubborn } });
+    try {
+      const { document } = await writer.games.findOneAndUpsert({ name: 'raid' }, 'creator');
+      await writer.games.findOne(document._id);
+      for (let gold = 1; gold <= 3; gold++) {
+        await second.games.findOneAndUpdate(document._id, addGold, 'other-process');
+        const attempts: number[] = [];
+        const answer = await app.games.findOneAndUpdate(document._id, (game, { attempt }) => (attempts.push(attempt), addGold(game)), 'editor');
+        expect(answer.document).toMatchObject({ gold: 2 * gold, version: 2 * gold + 1 });
+        expect(attempts.length).toBeLessThanOrEqual(2);
+      }
+      expect(await consistent(first, document._id)).toMatchObject({ stored: { gold: 6, version: 7 } });
+    } finally {
+      await app.close();
+      await writer.close();
     }
   });
 
@@ -333,9 +360,11 @@ describe('the cache', () => {
     const { _id } = await create();
     await first.games.withTransaction(async (session) => {
       await first.games.findOneAndUpdate(_id, addGold, 'editor', { session });
-      expect(await first.games.findOne(_id)).toMatchObject({ gold: 0, version: 1 });
-      expect(await first.games.findOne(_id, { session })).toMatchObject({ gold: 1, version: 2 });
-      expect(await first.games.findOne(_id)).toMatchObject({ gold: 0, version: 1 });
+      await turn();
+      for (let look = 0; look < 5; look++) {
+        expect(await first.games.findOne(_id)).toMatchObject({ gold: 0, version: 1 });
+        expect(await first.games.findOne(_id, { session })).toMatchObject({ gold: 1, version: 2 });
+      }
     });
     expect(await first.games.findOne(_id)).toMatchObject({ gold: 1, version: 2 });
 

@@ -12,6 +12,11 @@ export async function until<R>(check: () => R | Promise<R>, what: string): Promi
   throw new Error(`${what}: not within ${patienceMs / 1000} s`);
 }
 
+/** Lets everything in this process that waits for nothing outside of it happen: a put into the default cache, for example. */
+export async function turn(): Promise<void> {
+  await new Promise((resume) => setImmediate(resume));
+}
+
 /** A promise that somebody else keeps: to hold something up until a fact is there. */
 export interface Gate {
   readonly passed: Promise<void>;

@@ -13,17 +13,18 @@ import type { Edit } from './write/run-edit.js';
 import type { BulkOptions, BulkResult, DeleteOptions, OperationOutcome, ResolveOptions, UpdateOptions, UpsertOptions } from './write/write-options.js';
 import type { StorageEngine } from './storage-engine.js';
 
-/** A moment in a history: a number, or a time. */
+/** A moment in a history: right after the event `version` (`0`: before the first), or a time, to the millisecond. Give exactly one. */
 export type HistoryPoint = { readonly version: number } | { readonly at: Date };
 
 /**
  * Documents of one Mongoose model whose every change is committed together with one event. `T` is the stored shape, plain objects.
  *
  * Every write takes the id of the client that asked for it (1 to 200 characters). Every answer is the caller's own copy. Ids are cast by
- * the schema; anything else, operator objects above all, is an `InvalidArgumentError`. After shutdown began, every method throws
- * `StorageClosedError`.
+ * the schema; anything else, operator objects above all, is an `InvalidArgumentError`. A read that does not reach the database throws
+ * `OperationTimeoutError`. After shutdown began, every method throws `StorageClosedError`; transactions under way may still finish.
  */
 export class EventSourcedStorageService<T extends object = Record<string, unknown>> {
+  /** Made by `EventSourcedStorageModule.forFeature()`; applications inject it. */
   constructor(private readonly engine: StorageEngine) {}
 
   /**
@@ -107,6 +108,7 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
    * By time: after the longest run of events from the first that were all recorded at or before it.
    * @throws DocumentNotFoundError for an id without any history, HistoryMissingError for a document without one
    * @throws ClientAheadError for a version that is not there yet
+   * @throws HistoryCorruptError when an event on the way is missing
    */
   async stateAt(id: DocumentId, point: HistoryPoint): Promise<T | null> {
     return (await this.engine.stateAt(id, point)) as T | null;
@@ -121,7 +123,10 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
     return (await this.engine.createSnapshot(id)) as Snapshot<T>;
   }
 
-  /** The newest snapshot, if there is one, and every event after it. */
+  /**
+   * The newest snapshot, if there is one, and every event after it. Both empty for an unknown document.
+   * @throws HistoryCorruptError when an event is missing
+   */
   async getEventsWithSnapshot(id: DocumentId): Promise<EventsWithSnapshot<T>> {
     return (await this.engine.eventsWithSnapshot(id)) as unknown as EventsWithSnapshot<T>;
   }

@@ -3,14 +3,14 @@ export { EventSourcedStorageModule, type FeatureDefinition } from './nest/event-
 export { type StorageModuleAsyncOptions } from './nest/event-sourced-storage-core.module.js';
 export { getEventSourcedStorageToken, InjectEventSourcedStorage } from './nest/tokens.js';
 
-export { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent } from './publish/document.events.js';
+export { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent, type PublishedEvent } from './publish/document.events.js';
 
-export type { Diff, DiffPaths } from './model/diff.js';
-export type { CreateEvent, DeleteEvent, DocumentEvent, EventMetadata, Operation, UpdateEvent } from './model/document-event.js';
+export type { Diff, DiffPaths, Image as DocumentImage } from './model/diff.js';
+export type { CreateEvent, DeleteEvent, DocumentEvent, EventMetadata, Operation, RecordedEvent, UpdateEvent } from './model/document-event.js';
 export type { BsonTyped, DocumentId } from './model/document-id.js';
 export type { Snapshot } from './model/snapshot.js';
 export { inverseDiff } from './model/inverse-diff.js';
-export { toJsonPatch } from './model/to-json-patch.js';
+export { type JsonPatchOperation, toJsonPatch } from './model/to-json-patch.js';
 export { toMergePatch } from './model/to-merge-patch.js';
 
 export type { CacheBackend, FeatureOptions, LimitOptions, RetryOptions, SharedOptions, StorageModuleOptions } from './options/storage-options.js';

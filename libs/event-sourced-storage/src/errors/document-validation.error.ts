@@ -2,6 +2,7 @@ import { EventSourcedStorageError } from './event-sourced-storage.error.js';
 
 /** The Mongoose schema refused the document or the changed paths. Nothing was written. */
 export class DocumentValidationError extends EventSourcedStorageError {
+  /** Constant, safe to send to clients; over HTTP usually 400. */
   readonly code = 'DOCUMENT_VALIDATION';
 
   constructor(

@@ -3,6 +3,7 @@ export abstract class EventSourcedStorageError extends Error {
   /** Constant per class; safe to send to clients. */
   abstract readonly code: string;
 
+  /** @param options carries the `cause`, which is always passed on */
   protected constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;

@@ -1,10 +1,12 @@
 import { EventSourcedStorageError } from './event-sourced-storage.error.js';
 
-/** The events asked for were compacted away. Start again from a snapshot: `catchUp()` or `getEventsWithSnapshot()` give one. */
+/** The events asked for were compacted away. Start again from a snapshot: `getEventsWithSnapshot()` gives one. Not raised yet: nothing compacts so far. */
 export class HistoryCompactedError extends EventSourcedStorageError {
+  /** Constant, safe to send to clients; over HTTP usually 410. */
   readonly code = 'HISTORY_COMPACTED';
 
   constructor(
+    /** `collection/documentId`. */
     readonly address: string,
     /** The lowest number from which the history goes on. */
     readonly floor: number,

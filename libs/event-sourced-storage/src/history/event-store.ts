@@ -5,7 +5,7 @@ import type { TransactionSession } from '../read/document-reader.js';
 
 /** Which events of one document. All bounds are inclusive. */
 export interface EventQuery {
-  /** Lowest number. Default 1. */
+  /** Lowest number; `0` is as 1. Default 1. */
   readonly from?: number;
   /** Highest number. Default: the newest. */
   readonly to?: number;
@@ -13,9 +13,11 @@ export interface EventQuery {
   readonly since?: Date;
   /** Recorded at or before. */
   readonly until?: Date;
+  /** Only what this client asked for. Default: everybody's. */
   readonly clientId?: string;
+  /** Only events of this kind. Default: all kinds. */
   readonly operation?: Operation;
-  /** At most so many. Default: all. */
+  /** At most so many; `0` is refused. Default: 1,000 for `getEvents`, all for `streamEvents`. */
   readonly limit?: number;
   /** By number. Default `'asc'`. */
   readonly order?: 'asc' | 'desc';

@@ -14,6 +14,7 @@ import type { SnapshotStore } from './snapshot-store.js';
 
 /** A page of events. */
 export interface EventPage<T> {
+  /** In the order asked for; empty when none is in the range. */
   readonly events: DocumentEvent<T>[];
   /** The range of the next page; absent on the last one. */
   readonly next?: EventQuery;
@@ -21,6 +22,7 @@ export interface EventPage<T> {
 
 /** The newest snapshot and what happened since. */
 export interface EventsWithSnapshot<T> {
+  /** `null` when none was made yet. */
   readonly snapshot: Snapshot<T> | null;
   /** From the event after the snapshot, or from the first one, to the newest. */
   readonly events: DocumentEvent<T>[];

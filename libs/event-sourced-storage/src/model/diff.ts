@@ -1,4 +1,4 @@
-/** A plain, BSON-shaped document: what the driver returns for a stored document. */
+/** A plain, BSON-shaped document: what the driver returns for a stored document. Public as `DocumentImage`. */
 export type Image = Record<string, unknown>;
 
 /**
@@ -6,7 +6,9 @@ export type Image = Record<string, unknown>;
  * `unset` lists dotted paths that went away. Never a path and one below it; never `_id` or the version field.
  */
 export interface DiffPaths {
+  /** The new value by dotted path. Empty: nothing was set. */
   readonly set: Readonly<Record<string, unknown>>;
+  /** The dotted paths that went away. Empty: none did. */
   readonly unset: readonly string[];
 }
 

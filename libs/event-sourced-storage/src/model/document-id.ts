@@ -1,6 +1,8 @@
 /** A BSON value class (ObjectId, UUID, Decimal128 …) recognised by its tag, never by `instanceof`: two copies of the driver may be loaded. */
 export interface BsonTyped {
+  /** The tag of the BSON library, for example `ObjectId`. */
   readonly _bsontype: string;
+  /** The form in addresses, messages and logs. */
   toString(): string;
 }
 

@@ -4,7 +4,7 @@ import { followPath, splitPath } from './diff-path.js';
 /**
  * The diff that leads back: applied to the document after `diff` it gives `before`, the order of keys aside. The old values are shared
  * with `before`. Where `diff` created missing parents, the first of them is unset; where it made an array longer, the array is restored.
- * @throws InvalidValueError for a path that no diff contains
+ * @throws InvalidValueError (an `Error` of that `name`) for a path that no diff contains
  */
 export function inverseDiff(diff: DiffPaths, before: Image): DiffPaths {
   const steps = new Map<string, unknown>();

@@ -13,7 +13,7 @@ export type JsonPatchOperation =
  * With `before`, the document to which the patch is to be applied, it is exact. Without, two things are taken for granted: that every
  * parent exists, which holds for what `computeDiff` made; and that a path which ends in a number means an element of an array, to be
  * replaced, where `add` would insert one (RFC 6902 §4.1). A *new* field whose name is a number (`scores.17`) therefore needs `before`.
- * @throws InvalidValueError for a path that no diff contains, and with `before` for a set path that does not fit the document
+ * @throws InvalidValueError (an `Error` of that `name`) for a path that no diff contains, and with `before` for a set path that does not fit the document
  */
 export function toJsonPatch(diff: DiffPaths, before?: Image): readonly JsonPatchOperation[] {
   return before === undefined ? convert(diff) : convertFor(before, diff);

@@ -23,7 +23,10 @@ export interface FeatureDefinition extends ModelDefinition, FeatureOptions {}
  */
 @Module({})
 export class EventSourcedStorageModule {
-  /** @param options see {@link StorageModuleOptions}; all have defaults */
+  /**
+   * What all features share. Import it once; it is global. Wrong options stop the application at start (`InvalidOptionsError`), not here.
+   * @param options all have defaults, see {@link StorageModuleOptions}
+   */
   static forRoot(options: StorageModuleOptions = {}): DynamicModule {
     return { module: EventSourcedStorageModule, imports: [EventSourcedStorageCoreModule.forRoot(options)] };
   }

@@ -1,18 +1,19 @@
 /** How often and how long a write is tried. */
 export interface RetryOptions {
   /**
-   * How often a write that lost a race is tried again. `0` means one attempt.
+   * How often a write that lost a race, or did not reach the database, is tried again. `0` means one attempt.
+   * A document that an open transaction holds is tried until `timeoutMs` is over, unless this is `0`.
    * @default 100
    */
   maxRetries?: number;
   /**
    * Upper bound of the first waiting time between two attempts, in milliseconds; it doubles with each attempt and the real wait is
-   * a random part of it (full jitter). `0` retries at once.
+   * a random part of it (full jitter). `0` retries at once. A database that cannot be reached is asked after up to 500 ms instead.
    * @default 10
    */
   retryDelayMs?: number;
   /**
-   * Where the doubling ends, in milliseconds.
+   * Where the doubling ends, in milliseconds. `0` retries at once.
    * @default 100
    */
   maxRetryDelayMs?: number;
@@ -26,23 +27,24 @@ export interface RetryOptions {
 /** Sizes above which a write is refused, so that nothing near the server's 16 MiB ever reaches it unmeasured. */
 export interface LimitOptions {
   /**
-   * Largest document, in BSON bytes; also the limit of create and delete events, which carry the document.
+   * Largest document, in BSON bytes, and so the largest that a create or delete event carries; a delete is never refused for its size.
    * At most 15 MiB, the default. `0` is refused.
    * @default 15_728_640 (15 MiB)
    */
   maxDocumentBytes?: number;
   /**
-   * Largest update event, in BSON bytes. `0` is refused.
+   * Largest update event, in BSON bytes: its diff, its metadata and 512 for the rest. At most 15 MiB. `0` is refused.
    * @default 2_097_152 (2 MiB)
    */
   maxEventBytes?: number;
   /**
-   * Event size from which a warning is logged, in BSON bytes. `0` never warns.
+   * Size of an update event above which a warning is logged, in BSON bytes. `0` never warns.
    * @default 1_048_576 (1 MiB)
    */
   warnEventBytes?: number;
   /**
    * Number of events of one document at which, and at each multiple of which, a warning suggests a snapshot. `0` never warns.
+   * Accepted now; nothing is logged yet.
    * @default 10_000
    */
   warnHistoryLength?: number;
@@ -57,23 +59,26 @@ export interface SharedOptions extends RetryOptions, LimitOptions {
    */
   cacheTTL?: number;
   /**
-   * How many writes of one feature may wait in this process; one more gets an `OverloadError`. `0` is refused.
+   * How many writes of one feature may be unanswered in this process, those of bulks one by one and those in a `session` not counted; one
+   * more gets an `OverloadError`. `0` is refused.
    * @default 100_000
    */
   maxQueued?: number;
   /**
-   * How many changes one commit carries at the most, and how many are decided ahead of it. `0` is refused.
+   * How many changes (a document and its event each) one commit carries at the most, and how many of one feature are decided ahead.
+   * At most 10,000. `0` is refused.
    * @default 500
    */
   maxFlightChanges?: number;
   /**
-   * How many bytes one commit carries at the most (a larger single change flies alone); at most 8 MiB, the server's cache sets the bound.
-   * `0` is refused.
+   * How many BSON bytes of documents and events one commit carries at the most; a larger single change goes alone. At most 8 MiB: a
+   * transaction stays in the server's cache until it ends. `0` is refused.
    * @default 4_194_304 (4 MiB)
    */
   maxFlightBytes?: number;
   /**
-   * How many commits of one feature may be under way at once in this process. `0` is refused.
+   * How many commits of one feature may be under way at once in this process, beside one for documents that other processes write too.
+   * At most 16. `0` is refused.
    * @default 1
    */
   flights?: number;
@@ -81,8 +86,11 @@ export interface SharedOptions extends RetryOptions, LimitOptions {
 
 /** What a cache must offer: every cache-manager 7 cache does. */
 export interface CacheBackend {
+  /** The value, or `undefined` or `null` for none. A failure counts as none. */
   get(key: string): Promise<unknown>;
+  /** Stores it; `ttl` in milliseconds, `0` for no end. */
   set(key: string, value: unknown, ttl?: number): Promise<unknown>;
+  /** Removes it; removing what is not there is no failure. */
   del(key: string): Promise<unknown>;
 }
 
@@ -94,8 +102,9 @@ export interface StorageModuleOptions extends SharedOptions {
    */
   cache?: CacheBackend | false;
   /**
-   * Bound of the default cache, in estimated BSON bytes over all features. Not used with a `cache` of your own.
-   * `0` is refused: say `cache: false`.
+   * Bound of the default cache over all features, in estimated BSON bytes: of each document, its key and 512 for the entry. The heap behind
+   * them is larger: measured at one to three times for texts, numbers, ObjectIds and small objects, at seven for arrays of dates.
+   * Not used with a `cache` of your own. `0` is refused: say `cache: false`.
    * @default 67_108_864 (64 MiB)
    */
   cacheMaxBytes?: number;
@@ -154,8 +163,8 @@ export interface FeatureOptions extends SharedOptions {
    */
   snapshotsCollection?: string;
   /**
-   * Recorded with every event, for upcasters of later shapes; a positive integer.
-   * @default none
+   * Recorded with every event, for upcasters of later shapes; a positive integer, `0` is refused.
+   * @default none: the event has no such field, which means the first shape
    */
   schemaVersion?: number;
 }

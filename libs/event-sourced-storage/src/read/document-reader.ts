@@ -6,7 +6,9 @@ import type { DocumentId } from '../model/document-id.js';
  * `id` is what every driver session has.
  */
 export interface TransactionSession {
+  /** The logical session id of the driver; never looked at. */
   readonly id?: unknown;
+  /** Whether a transaction runs in it; writes refuse one without (`InvalidArgumentError`). */
   inTransaction(): boolean;
 }
 

@@ -10,6 +10,8 @@ import type { KnownVersion, KnownVersions } from './known-versions.js';
 export class ReadPath {
   private readonly loading = new Map<string, Promise<Image | null>>();
   private readonly suspended = new Map<string, number>();
+  /** Commits on their way into the cache: who asks meanwhile gets them from here. */
+  private readonly arriving = new Map<string, CachedDocument>();
 
   constructor(
     private readonly reader: DocumentReader,
@@ -29,17 +31,20 @@ export class ReadPath {
   /** The cache's entry, unless this process knows of something newer. Shared: clone before you hand it out. */
   async cached(key: string): Promise<CachedDocument | undefined> {
     if (this.suspended.has(key)) return undefined;
-    const entry = await this.cache.get(key);
+    const entry = this.arriving.get(key) ?? (await this.cache.get(key));
     if (entry === undefined || this.isBehind(entry.image, this.known.get(key))) return undefined;
     this.known.raise(key, entry.version, entry.timestamp);
     return entry;
   }
 
   /** Remembers what was committed; `null` is a delete. */
-  committed(key: string, version: number, timestamp: number, image: Image | null): Promise<void> {
+  async committed(key: string, version: number, timestamp: number, image: Image | null): Promise<void> {
     this.known.raise(key, version, timestamp, image === null);
-    if (image === null || this.suspended.has(key)) return this.cache.drop(key);
-    return this.cache.put(key, { version, timestamp, image });
+    if (image === null || this.suspended.has(key)) return this.forget(key);
+    const entry = { version, timestamp, image };
+    this.arriving.set(key, entry);
+    await this.cache.put(key, entry);
+    if (this.arriving.get(key) === entry) this.arriving.delete(key);
   }
 
   /** When the newest event that this process wrote for the document was recorded, in ms; `0` when it wrote none. */
@@ -48,13 +53,14 @@ export class ReadPath {
   }
 
   forget(key: string): Promise<void> {
+    this.arriving.delete(key);
     return this.cache.drop(key);
   }
 
   /** From now on the document is read from the database only, until {@link resume}: a transaction of the caller is changing it. */
   suspend(key: string): void {
     this.suspended.set(key, (this.suspended.get(key) ?? 0) + 1);
-    void this.cache.drop(key);
+    void this.forget(key);
   }
 
   resume(key: string): void {

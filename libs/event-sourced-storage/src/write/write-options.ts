@@ -13,11 +13,11 @@ export interface WriteOptions {
   readonly metadata?: EventMetadata;
   /** Write inside this transaction of yours. The cache and the events follow once it is committed. */
   readonly session?: TransactionSession;
-  /** Gives up when aborted: `OperationTimeoutError`, or `IndeterminateOutcomeError` when the commit may be on its way. */
+  /** Gives up when aborted: `OperationTimeoutError`, or `IndeterminateOutcomeError` when the commit may be on its way. Not heeded with `session`. */
   readonly signal?: AbortSignal;
   /** Time budget of this call in milliseconds, instead of the feature's. `0` means none. */
   readonly timeoutMs?: number;
-  /** Retries of this call after a lost race, instead of the feature's. `0` means one attempt. */
+  /** Retries of this call after a lost race, instead of the feature's. `0` means one attempt. With `session` there is always one. */
   readonly maxRetries?: number;
 }
 
@@ -26,16 +26,19 @@ export type ExpectedVersion = number | 'no-document' | 'any';
 
 /** Options of `findOneAndUpsert`. */
 export interface UpsertOptions extends WriteOptions {
+  /** `'no-document'` refuses an existing document with a `VersionConflictError`. Default `'any'`: it is answered as it is. */
   readonly expectedVersion?: 'no-document' | 'any';
 }
 
 /** Options of `findOneAndUpdate`. */
 export interface UpdateOptions extends WriteOptions {
+  /** The version (from 1) that the edit is meant for, else `VersionConflictError`. Default `'any'`. */
   readonly expectedVersion?: number | 'any';
 }
 
 /** Options of `deleteOne`. */
 export interface DeleteOptions extends WriteOptions {
+  /** The version (from 1) that may be deleted; another one, or no document, is a `VersionConflictError`. Default `'any'`. */
   readonly expectedVersion?: number | 'any';
   /** Throw `DocumentNotFoundError` instead of answering `{ deleted: false }`. Default `false`. */
   readonly throwIfMissing?: boolean;
@@ -44,7 +47,7 @@ export interface DeleteOptions extends WriteOptions {
 /** Options of `createMany` and `updateMany`; they hold for each write. */
 export type BulkOptions = Pick<WriteOptions, 'metadata' | 'signal' | 'timeoutMs' | 'maxRetries'>;
 
-/** What became of one write of a bulk. */
+/** What became of one write of a bulk: its answer as `value`, or the error that the single call would have thrown. */
 export type BulkResult<V> = { readonly ok: true; readonly value: V } | { readonly ok: false; readonly error: Error };
 
 /** Options of `resolveOperation`. */
@@ -55,5 +58,5 @@ export interface ResolveOptions {
   readonly timeoutMs?: number;
 }
 
-/** What became of an operation. */
+/** What became of an operation: `version` is the number that it wrote; not `applied` means that it never will be. */
 export type OperationOutcome = { readonly applied: true; readonly version: number } | { readonly applied: false };
