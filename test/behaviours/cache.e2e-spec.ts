@@ -4,7 +4,7 @@ import { commandsDuring } from '../support/commands.js';
 import { consistent } from '../support/consistent.js';
 import { copyOf, databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { SharedCache } from '../support/shared-cache.js';
-import { gate, turn, until } from '../support/until.js';
+import { gate, nextTurn, until } from '../support/until.js';
 
 const { ObjectId } = mongoose.Types;
 const database = databaseName('cache');
@@ -58,7 +58,7 @@ describe('the cache', () => {
   it('row 45: what a caller does to a document it was given reaches nobody: not the cache, not the history, not the next write', async () => {
     const { document } = await first.games.findOneAndUpsert({ name: 'raid', ...rich() }, 'creator');
     const id = document._id;
-    await turn(); // now the cache has what was written
+    await nextTurn(); // now the cache has what was written
     ruin(document);
     expect(await first.games.findOne(id)).toMatchObject(intact(1));
 
@@ -77,7 +77,7 @@ describe('the cache', () => {
     const { document: changed, diff } = await first.games.findOneAndUpdate(id, (game) => void (game.experience = 1), 'editor');
     expect(changed).toMatchObject(intact(2));
     expect(diff.set).toEqual({ experience: 1 });
-    await turn();
+    await nextTurn();
     ruin(changed);
     expect(await first.games.findOne(id)).toMatchObject(intact(2));
     expect(await consistent(first, id)).toMatchObject({ stored: intact(2) });
@@ -122,6 +122,19 @@ describe('the cache', () => {
       await second.games.findOneAndUpdate(_id, addGold, 'other-process');
       now += 60_001;
       expect(await app.games.findOne(_id)).toMatchObject({ gold: 1, version: 2 });
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('row 46: a cacheTTL of 0 keeps a document until it is evicted', async () => {
+    let now = 1_000_000;
+    const app = await startGames({ database, root: { now: () => now, cacheTTL: 0 }, client: { monitorCommands: true } });
+    try {
+      const { _id } = await create();
+      await app.games.findOne(_id);
+      now += 10 * 365 * 86_400_000;
+      expect(await reads(app, () => app.games.findOne(_id))).toBe(0);
     } finally {
       await app.close();
     }
@@ -360,7 +373,7 @@ describe('the cache', () => {
     const { _id } = await create();
     await first.games.withTransaction(async (session) => {
       await first.games.findOneAndUpdate(_id, addGold, 'editor', { session });
-      await turn();
+      await nextTurn();
       for (let look = 0; look < 5; look++) {
         expect(await first.games.findOne(_id)).toMatchObject({ gold: 0, version: 1 });
         expect(await first.games.findOne(_id, { session })).toMatchObject({ gold: 1, version: 2 });

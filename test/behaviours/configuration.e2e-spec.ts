@@ -214,6 +214,39 @@ describe('configuration', () => {
     await expect(start([async_(() => undefined as never), forFeature([gameFeature])])).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
   });
 
+  it('row 59: features may live on named connections, also under one name on two of them', async () => {
+    const connections = ['one', 'two'].map((name) => MongooseModule.forRoot(testUri(), { ...clientOptions, connectionName: name, dbName: `${database}_${name}` }));
+    for (const name of ['one', 'two']) await dropDatabase(`${database}_${name}`);
+    const app = await start([...connections, forRoot({}), inModule(forFeature([gameFeature], 'one')), inModule(forFeature([gameFeature], 'two')), forFeature([gameFeature])]);
+    const storages = ['one', 'two', undefined].map((name): EventSourcedStorageService<Game> => app.get(getEventSourcedStorageToken('Game', name), { strict: false }));
+    const _id = new mongoose.Types.ObjectId();
+    for (const [index, games] of storages.entries()) expect(await games.findOneAndUpsert({ _id, name: `game ${index}` }, 'x')).toMatchObject({ created: true, document: { version: 1 } });
+    for (const [index, games] of storages.entries()) expect(await games.findOne(_id)).toMatchObject({ name: `game ${index}` });
+    const [one, two] = storages as [EventSourcedStorageService<Game>, EventSourcedStorageService<Game>];
+    const crossed = one.withTransaction((session) => two.findOneAndUpdate(_id, (game) => void (game.gold = 1), 'x', { session }));
+    await expect(crossed).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', argument: 'session' });
+  });
+
+  it('row 59: an event that is large is said so in the log, with its address', async () => {
+    const logger = new Log();
+    const app = await start([forRoot({ warnEventBytes: 2_000 }), forFeature([{ ...gameFeature, collection: 'warned' }])], [], { logger });
+    const games = storage<Game>(app, 'Game');
+    const { document } = await games.findOneAndUpsert({ name: 'raid' }, 'x');
+    await games.findOneAndUpdate(document._id, (game) => void (game.gold = 1), 'x');
+    expect(logger.warnings).toEqual([]);
+    await games.findOneAndUpdate(document._id, (game) => void (game.extra = 'x'.repeat(2_000)), 'x');
+    expect(logger.warnings).toEqual([expect.stringMatching(new RegExp(`^warned/${document._id.toHexString()}.*warnEventBytes`))]);
+  });
+
+  it('row 59: a history that grows long is said so in the log, at each multiple of warnHistoryLength', async () => {
+    const logger = new Log();
+    const app = await start([forRoot({ warnHistoryLength: 5 }), forFeature([{ ...gameFeature, collection: 'long' }])], [], { logger });
+    const games = storage<Game>(app, 'Game');
+    const { document } = await games.findOneAndUpsert({ name: 'raid' }, 'x');
+    for (let turn = 0; turn < 10; turn++) await games.findOneAndUpdate(document._id, (game) => void (game.gold += 1), 'x');
+    expect(logger.warnings).toEqual([5, 10].map((length) => expect.stringMatching(new RegExp(`^long/${document._id.toHexString()}.*\\b${length}\\b`))));
+  });
+
   it('row 59: names of collections and of the version field are what the options say', async () => {
     const schema = new mongoose.Schema({ name: String }, { collection: 'renamed' });
     const app = await start([forRoot({}), forFeature([{ name: 'Renamed', schema, versionField: 'revision', eventsCollection: 'renamed_log', snapshotsCollection: 'renamed_states', schemaVersion: 3 }])]);

@@ -115,6 +115,23 @@ describe('creating documents', () => {
     expect(await everythingStored(first.connection)).toEqual(before);
   });
 
+  it('row 1: a document of almost 15 MiB is created, changed, read back and deleted, each with its event', async () => {
+    const { document } = await first.games.findOneAndUpsert({ name: 'large', extra: Buffer.alloc(15_700_000, 7) }, 'creator');
+    const { document: changed } = await first.games.findOneAndUpdate(document._id, (game) => void (game.gold = 1), 'editor');
+    expect(changed).toMatchObject({ gold: 1, version: 2 });
+    const found = await second.games.findOne(document._id);
+    expect(found?.extra).toEqual(document.extra);
+    expect(await first.games.deleteOne(document._id, 'deleter')).toEqual({ deleted: true, version: 3 });
+    expect((await second.games.getMissingEvents(document._id, 1)).map(({ operation }) => operation)).toEqual(['update', 'delete']);
+    expect(await consistent(first, document._id)).toMatchObject({ operations: ['create', 'update', 'delete'] });
+  });
+
+  it('row 1: many large documents that are written at once are all written', async () => {
+    const documents = await Promise.all(Array.from({ length: 24 }, (_, index) => first.games.findOneAndUpsert({ name: `large ${index}`, extra: Buffer.alloc(1_000_000, index) }, 'creator')));
+    await Promise.all(documents.map(({ document }, index) => first.games.findOneAndUpdate(document._id, (game) => void (game.extra = Buffer.alloc(1_000_000, index + 100)), 'editor')));
+    for (const { document } of documents) expect(await consistent(first, document._id)).toMatchObject({ numbers: [1, 2] });
+  });
+
   it('row 2: a second create of the same id returns the first document unchanged and records nothing', async () => {
     const { document } = await first.games.findOneAndUpsert({ name: 'first', gold: 1 }, 'creator');
     const before = await everythingStored(first.connection);

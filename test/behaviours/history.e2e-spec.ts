@@ -127,6 +127,19 @@ describe('histories', () => {
     expect(numbers((await first.games.getEvents(id, { from: 3, to: 5 })).events)).toEqual([3, 4, 5]);
   });
 
+  it('row 35: a history of more than a thousand events is complete, at once, in pages and one by one', async () => {
+    const { document } = await first.games.findOneAndUpsert({ name: 'raid' }, 'creator');
+    const id = document._id;
+    await Promise.all(Array.from({ length: 1_104 }, () => first.games.findOneAndUpdate(id, addGold, 'editor')));
+    expect(numbers(await second.games.getMissingEvents(id, 0))).toEqual(upTo(1_105));
+    expect(numbers(await collect(second.games.streamEvents(id)))).toEqual(upTo(1_105));
+    const page = await second.games.getEvents(id);
+    expect(numbers(page.events)).toEqual(upTo(1_000));
+    expect(numbers((await second.games.getEvents(id, page.next)).events)).toEqual(upTo(1_105, 1_001));
+    expect(await second.games.stateAt(id, { version: 1_105 })).toEqual(await second.games.findOne(id));
+    await consistent(first, id);
+  });
+
   it('row 35: a history can be walked event by event, and left at any of them', async () => {
     const id = await withHistory(6);
     expect(numbers(await collect(first.games.streamEvents(id)))).toEqual(upTo(6));

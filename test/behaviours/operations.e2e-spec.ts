@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import mongoose from 'mongoose';
+import type { WriteOptions } from 'nestjs-event-sourced-storage';
 import { consistent } from '../support/consistent.js';
 import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { everythingStored } from '../support/traces.js';
@@ -133,6 +134,43 @@ describe('operations that may be repeated', () => {
     }
   });
 
+  it('every answer agrees with the history, whatever races: queued writes of two applications, transactions, several commits at once', async () => {
+    const crowded = await startGames({ database, root: { flights: 4, maxFlightChanges: 3 } });
+    try {
+      const ids = [new ObjectId(), new ObjectId(), new ObjectId()];
+      const told = new Map<string, { readonly id: mongoose.Types.ObjectId; readonly version: number | undefined }>();
+      const writer = async ({ games }: GamesApp, name: string): Promise<void> => {
+        for (let step = 0; step < 40; step++) {
+          const id = ids[step % 3] ?? new ObjectId();
+          const operationId = `${name}-${step}`;
+          const session = step % 5 === 4;
+          const write = async (options: WriteOptions): Promise<number | undefined> => {
+            if (step % 8 === 7) return (await games.deleteOne(id, name, options)).deleted ? (await games.deleteOne(id, name, options)).version : undefined;
+            if (step % 4 === 0) {
+              const { created, document } = await games.findOneAndUpsert({ _id: id, name }, name, options);
+              return created ? document.version : undefined;
+            }
+            return (await games.findOneAndUpdate(id, addGold, name, options)).document.version;
+          };
+          const outcome = session ? games.withTransaction((own) => write({ operationId, session: own })) : write({ operationId });
+          told.set(operationId, { id, version: await outcome.catch((error: unknown) => ignoreMissing(error)) });
+        }
+      };
+      await Promise.all([first, second, crowded].flatMap((app, index) => [1, 2, 3].map((each) => writer(app, `writer-${index}-${each}`))));
+
+      const written = new Map<string, number>();
+      for (const id of ids) {
+        const { numbers, operationIds } = await consistent(first, id);
+        expect(numbers.length).toBeGreaterThan(20);
+        for (const [index, operationId] of operationIds.entries()) written.set(`${operationId} ${id.toHexString()}`, numbers[index] ?? 0);
+      }
+      expect(told.size).toBe(9 * 40);
+      for (const [operationId, { id, version }] of told) expect([operationId, written.get(`${operationId} ${id.toHexString()}`)]).toEqual([operationId, version]);
+    } finally {
+      await crowded.close();
+    }
+  });
+
   it('one operationId may be used for several documents: it is unique per document', async () => {
     const [one, other] = [await create(), await create()];
     await first.games.findOneAndUpdate(one._id, addGold, 'editor', { operationId: 'shared' });
@@ -240,3 +278,7 @@ describe('operations that may be repeated', () => {
     for (const id of [...ids, existing._id]) expect(await consistent(first, id)).toMatchObject({ numbers: [1, 2] });
   });
 });
+
+function ignoreMissing(error: unknown): undefined {
+  if ((error as { code?: string }).code !== 'DOCUMENT_NOT_FOUND') throw error;
+}

@@ -6,7 +6,7 @@ import { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent } from
 import type { Subscription } from 'rxjs';
 import { databaseName, dropDatabase, Game, type GamesApp, startGames } from '../support/games.js';
 import { Log } from '../support/log.js';
-import { gate, turn, until } from '../support/until.js';
+import { gate, nextTurn, until } from '../support/until.js';
 
 const { ObjectId } = mongoose.Types;
 const database = databaseName('publish');
@@ -186,7 +186,7 @@ describe('publishing what was committed', () => {
     const other = await startGames({ database, providers: [slow.type], logger: log });
     try {
       const { document } = await other.games.findOneAndUpsert({ name: 'raid' }, 'creator');
-      for (let turn = 0; turn < 3; turn++) await other.games.findOneAndUpdate(document._id, addGold, 'editor');
+      for (let edit = 0; edit < 3; edit++) await other.games.findOneAndUpdate(document._id, addGold, 'editor');
       await until(() => slow.seen.length === 4, 'all events arrived');
     } finally {
       open();
@@ -204,10 +204,10 @@ describe('publishing what was committed', () => {
     try {
       const { document } = await other.games.findOneAndUpsert({ name: 'raid', tags: ['a'] }, 'creator');
       await until(() => ruining.seen.length === 1, 'the create');
-      await turn(); // now the cache has what was written
+      await nextTurn(); // now the cache has what was written
       const answer = await other.games.findOneAndUpdate(document._id, addGold, 'editor');
       await until(() => ruining.seen.length === 2, 'both events');
-      await turn();
+      await nextTurn();
       expect(document).toMatchObject({ gold: 0, tags: ['a'] });
       expect(answer).toMatchObject({ document: { gold: 1, tags: ['a'] }, diff: { set: { gold: 1 } } });
       expect(await other.games.findOne(document._id)).toMatchObject({ gold: 1, tags: ['a'] });

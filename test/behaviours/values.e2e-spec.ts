@@ -31,6 +31,20 @@ interface Strict {
   version: number;
 }
 const strictFields = { n: { type: String, alias: 'title' }, color: { type: String, default: 'red' }, created: { type: String, immutable: true } };
+interface Party {
+  readonly _id: mongoose.Types.ObjectId;
+  readonly kind: string;
+  members: { readonly _id?: mongoose.Types.ObjectId; name: string; joined?: Date }[];
+  /** Of a guild only. */
+  seal?: mongoose.Types.Decimal128;
+  version: number;
+}
+const MemberSchema = new mongoose.Schema({ name: { type: String, required: true }, joined: { type: Date, immutable: true } });
+const PartySchema = new mongoose.Schema({ members: [MemberSchema] }, { versionKey: 'version', discriminatorKey: 'kind', collection: 'parties' });
+const parties = featureModule([
+  { name: 'Party', schema: PartySchema, discriminators: [{ name: 'Guild', schema: new mongoose.Schema({ seal: mongoose.Schema.Types.Decimal128 }) }] },
+]);
+
 const strictness = featureModule(
   ([true, false, 'throw'] as const).map((strict) => ({ name: `Strict ${strict}`, schema: new mongoose.Schema(strictFields, { versionKey: 'version', strict, collection: `strict_${strict}` }) })),
 );
@@ -41,7 +55,7 @@ describe('values', () => {
 
   beforeAll(async () => {
     await dropDatabase(database);
-    app = await startStorage<Values>(valuesFeature, { database, imports: [strictness] });
+    app = await startStorage<Values>(valuesFeature, { database, imports: [strictness, parties] });
     values = app.storage;
   });
   afterAll(() => app?.close());
@@ -184,6 +198,36 @@ describe('values', () => {
     const { diff } = await strict(true).findOneAndUpdate(document._id, (each) => void (each.created = 'second'), 'editor');
     expect(diff.hasChanges).toBe(false);
     expect(await strict(true).findOne(document._id)).toMatchObject({ created: 'first', version: 1 });
+  });
+
+  const partyCollections = { documents: () => app.raw('parties'), events: () => app.raw('parties_events') };
+  const partyStorage = (): EventSourcedStorageService<Party> => app.app.get(getEventSourcedStorageToken('Party'), { strict: false });
+
+  it('row 21: subdocuments get an _id once, at create or when they are added, and keep it', async () => {
+    const storage = partyStorage();
+    const { document } = await storage.findOneAndUpsert({ members: [{ name: 'anna' }, { name: 'ben' }] }, 'creator');
+    const ids = document.members.map(({ _id }) => _id);
+    expect(ids).toEqual([expect.any(ObjectId), expect.any(ObjectId)]);
+    const added = await storage.findOneAndUpdate(document._id, (party) => void party.members.push({ name: 'cleo' }), 'editor');
+    expect(added.document.members.map(({ _id }) => _id)).toEqual([...ids, expect.any(ObjectId)]);
+    const reordered = await storage.findOneAndUpdate(document._id, (party) => void party.members.unshift(party.members.pop() as Party['members'][number]), 'editor');
+    expect(reordered.document.members.map(({ name }) => name)).toEqual(['cleo', 'anna', 'ben']);
+    expect(reordered.document.members.slice(1).map(({ _id }) => _id)).toEqual(ids);
+    const renamed = await storage.findOneAndUpdate(document._id, (party) => void Object.assign(party.members[1] ?? {}, { name: 'anne' }), 'editor');
+    expect(renamed.diff.set).toEqual({ 'members.1.name': 'anne' });
+    const { stored } = await consistent(partyCollections, document._id);
+    expect(canonical(stored)).toBe(canonical(renamed.document));
+  });
+
+  it('row 21: a document of a discriminator keeps its kind and follows the schema of its kind', async () => {
+    const storage = partyStorage();
+    const { document } = await storage.findOneAndUpsert({ kind: 'Guild', seal: '1.50' as never, members: [] }, 'creator');
+    expect(document).toMatchObject({ kind: 'Guild', seal: Decimal128.fromString('1.50'), version: 1 });
+    const changed = await storage.findOneAndUpdate(document._id, (party) => Object.assign(party, { seal: '2.50', kind: 'Party' }), 'editor');
+    expect(changed.document).toMatchObject({ kind: 'Guild', seal: Decimal128.fromString('2.50'), version: 2 });
+    const plain = await storage.findOneAndUpsert({ seal: '1' as never, members: [] }, 'creator');
+    expect(plain.document).not.toHaveProperty('seal');
+    for (const { _id } of [document, plain.document]) await consistent(partyCollections, _id);
   });
 
   const listEdits: [string, (list: string[]) => void, string[]][] = [

@@ -27,10 +27,10 @@ describe('a set of three whose primary goes away under load', () => {
   ] as const)('the primary %s: writes go on on the new one, nothing acknowledged is lost, every unknown is settled right', async (_, signal) => {
     const { document } = await app.games.findOneAndUpsert({ name: 'survivor' }, 'creator');
     const told = new Map<string, number | 'unknown' | 'refused'>();
-    let running = true;
+    const load = { isOn: true };
     let acknowledged = 0;
     const writer = async (name: string): Promise<void> => {
-      for (let turn = 0; running; turn++) {
+      for (let turn = 0; load.isOn; turn++) {
         const operationId = `${signal}-${name}-${turn}`;
         try {
           const { diff } = await app.games.findOneAndUpdate(document._id, (game) => void (game.gold += 1), name, { operationId });
@@ -51,7 +51,7 @@ describe('a set of three whose primary goes away under load', () => {
     else await set.restart(old.index);
     const after = acknowledged;
     await until(() => acknowledged > after + 20);
-    running = false;
+    load.isOn = false;
     await writers;
 
     expect((await set.primary()).index).not.toBe(old.index);

@@ -13,7 +13,7 @@ export async function until<R>(check: () => R | Promise<R>, what: string): Promi
 }
 
 /** Lets everything in this process that waits for nothing outside of it happen: a put into the default cache, for example. */
-export async function turn(): Promise<void> {
+export async function nextTurn(): Promise<void> {
   await new Promise((resume) => setImmediate(resume));
 }
 

@@ -8,8 +8,8 @@ import { arrayIndex, childOf, followPath, splitPath } from './diff-path.js';
  * and are shared with `diff`.
  *
  * A merge patch cannot say that a field becomes `null`, so it is a view for clients and nothing is ever rebuilt from it.
- * @throws InvalidValueError (an `Error` of that `name`) when the diff sets a field to `null`, or to an object with a `null` in it (in arrays it is fine), when a set
- * path does not fit the document, and for a path that no diff contains
+ * @throws InvalidValueError (an `Error` of that `name`) when the diff sets a field to `null`, or to an object with a `null` in it (in arrays
+ * it is fine), when a set path does not fit the document, and for a path that no diff contains
  */
 export function toMergePatch({ set, unset }: DiffPaths, before: Image): Image {
   const patch: Image = {};

@@ -10,7 +10,7 @@ import type { KnownVersion, KnownVersions } from './known-versions.js';
 export class ReadPath {
   private readonly loading = new Map<string, Promise<Image | null>>();
   private readonly suspended = new Map<string, number>();
-  /** Commits on their way into the cache: who asks meanwhile gets them from here. */
+  /** Commits on their way into the cache, for the next write of the same document; gone with the next turn of the event loop. */
   private readonly arriving = new Map<string, CachedDocument>();
 
   constructor(
@@ -31,10 +31,15 @@ export class ReadPath {
   /** The cache's entry, unless this process knows of something newer. Shared: clone before you hand it out. */
   async cached(key: string): Promise<CachedDocument | undefined> {
     if (this.suspended.has(key)) return undefined;
-    const entry = this.arriving.get(key) ?? (await this.cache.get(key));
+    const entry = await this.cache.get(key);
     if (entry === undefined || this.isBehind(entry.image, this.known.get(key))) return undefined;
     this.known.raise(key, entry.version, entry.timestamp);
     return entry;
+  }
+
+  /** As {@link cached}, and also what was committed so lately that the cache may not have it yet: good enough as the base of a write. */
+  async base(key: string): Promise<CachedDocument | undefined> {
+    return this.suspended.has(key) ? undefined : (this.arriving.get(key) ?? this.cached(key));
   }
 
   /** Remembers what was committed; `null` is a delete. */
@@ -43,8 +48,10 @@ export class ReadPath {
     if (image === null || this.suspended.has(key)) return this.forget(key);
     const entry = { version, timestamp, image };
     this.arriving.set(key, entry);
+    setImmediate(() => {
+      if (this.arriving.get(key) === entry) this.arriving.delete(key);
+    });
     await this.cache.put(key, entry);
-    if (this.arriving.get(key) === entry) this.arriving.delete(key);
   }
 
   /** When the newest event that this process wrote for the document was recorded, in ms; `0` when it wrote none. */

@@ -36,6 +36,8 @@ export interface QueueParts {
 
 /** Decisions in a row after which other work of the process gets a turn. */
 const longestSlice = 250;
+/** How long a call whose time is over waits for the answer of a commit that may be under way, in ms. */
+const graceMs = 500;
 /** How long a flight of contended documents waits for their edits, in ms: what was read gets old meanwhile. */
 const longestBoardingMs = 20;
 
@@ -144,9 +146,9 @@ export class CommitQueue {
   private async stageOne(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<void> {
     try {
       if (await this.answeredBefore(lane, task, isOver)) return;
-      lane.tip ??= await this.load(lane, task);
-      if (isOver()) return;
-      const base = lane.tip;
+      const base = lane.tip ?? (await this.load(lane, task));
+      if (isOver()) return; // the lane may have gone on without this loop: its tip is not ours to set
+      lane.tip = base;
       task.calls++;
       const decision = await decideSafely(task, base);
       if (!isOver()) await this.take(lane, task, base, decision, isOver);
@@ -203,7 +205,7 @@ export class CommitQueue {
     const { request, isNewId } = task.command;
     if (isNewId && task.calls === 0) return { image: null, version: 0, timestamp: 0, source: 'fresh' };
     if (!lane.mustBeFresh) {
-      const entry = await this.parts.readPath.cached(request.key);
+      const entry = await this.parts.readPath.base(request.key);
       if (entry !== undefined) return { image: entry.image, version: entry.version, timestamp: entry.timestamp, source: 'cached' };
     }
     return loadState(this.parts, request);
@@ -260,7 +262,7 @@ export class CommitQueue {
       if (lanes.length === 0) break;
       void this.fly(lanes);
     }
-    if (!this.onCallFlying && this.onCall.size > 0) void this.flyOnCall();
+    if (!this.onCallFlying && this.onCall.size > 0 && this.stagedChanges < this.parts.options.maxFlightChanges) void this.flyOnCall();
     this.unblock();
   }
 
@@ -405,23 +407,30 @@ export class CommitQueue {
         void this.answerFirstResult(task);
         return false;
       case 'grounded':
-        return true;
+        return this.hasTime(task);
       case 'conflict':
         return this.lostRace(task, change, outcome.pending);
       case 'unavailable':
         task.failures++;
         task.obstacle = { kind: 'unavailable', error: outcome.error };
-        if (task.failures <= task.limits.maxRetries) return true;
+        if (task.failures <= task.limits.maxRetries) return this.hasTime(task);
         this.refuseFor(task, 'timeout', `after ${task.failures} attempts`);
         return false;
     }
+  }
+
+  /** Refuses a task whose time ran out while its flight was in the air. */
+  private hasTime(task: WriteTask): boolean {
+    if (task.overdue === undefined) return true;
+    this.refuseFor(task, task.overdue, `after ${Math.round(performance.now() - task.startedAt)} ms`);
+    return false;
   }
 
   private lostRace(task: WriteTask, change: DocumentChange, pending: boolean): boolean {
     task.failures++;
     task.obstacle = pending ? { kind: 'locked' } : undefined;
     // a foreign transaction ends by itself some day: worth the caller's whole time
-    if (pending ? task.limits.maxRetries > 0 : task.failures <= task.limits.maxRetries) return true;
+    if (pending ? task.limits.maxRetries > 0 : task.failures <= task.limits.maxRetries) return this.hasTime(task);
     if (pending) this.refuseFor(task, 'timeout', 'at the only attempt');
     else void this.refuseForConflict(task, change);
     return false;
@@ -472,7 +481,9 @@ export class CommitQueue {
     if (task.isSettled) return;
     const { address, documentId, operationId } = task.command.request;
     if (lane.inFlight.some((write) => write.task === task && write.change !== undefined)) {
-      task.reject(new IndeterminateOutcomeError(address, documentId, operationId, { cause: new Error(reason) }));
+      task.overdue = reason;
+      // the commit may be on its way: its own outcome, if it comes soon, says more than "unknown"
+      setTimeout(() => task.reject(new IndeterminateOutcomeError(address, documentId, operationId, { cause: new Error(reason) })), graceMs);
       return;
     }
     this.refuseFor(task, reason, `after ${Math.round(performance.now() - task.startedAt)} ms`);

@@ -22,6 +22,8 @@ export class WriteTask<R = unknown> {
   /** How often the command was decided. */
   calls = 0;
   isSettled = false;
+  /** Its time ran out while its change was in the air. */
+  overdue: 'timeout' | 'aborted' | undefined;
   obstacle: Obstacle | undefined;
   private fulfil!: (value: R) => void;
   private refuse!: (error: unknown) => void;
