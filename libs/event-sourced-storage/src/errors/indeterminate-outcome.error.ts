@@ -17,7 +17,8 @@ export class IndeterminateOutcomeError extends EventSourcedStorageError {
     /** The caller's, or the one the library made; the id of the transaction for a commit of `withTransaction`, which it cannot be repeated with. */
     readonly operationId: string,
     options?: ErrorOptions,
+    advice: string = `Repeat it with operationId "${operationId}", which never writes twice, or ask resolveOperation().`,
   ) {
-    super(`It is not known whether the write on ${address} happened. Repeat it with operationId "${operationId}", which never writes twice.`, options);
+    super(`It is not known whether the write on ${address} happened. ${advice}`, options);
   }
 }

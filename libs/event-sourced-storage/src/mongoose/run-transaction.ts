@@ -78,7 +78,8 @@ async function commit(session: Session, scope: MongooseTransactionScope, deadlin
       if (isTransient(error)) throw error;
       if (performance.now() >= deadline) {
         const { transactionId } = scope;
-        throw new IndeterminateOutcomeError(`transaction ${transactionId}`, transactionId, transactionId, { cause: asError(error) });
+        const advice = 'Read the documents it was to write before you run it again.';
+        throw new IndeterminateOutcomeError(`transaction ${transactionId}`, transactionId, transactionId, { cause: asError(error) }, advice);
       }
       await pause(commitPauseMs);
     }

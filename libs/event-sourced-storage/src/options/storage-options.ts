@@ -44,7 +44,6 @@ export interface LimitOptions {
   warnEventBytes?: number;
   /**
    * Number of events of one document at which, and at each multiple of which, a warning suggests a snapshot. `0` never warns.
-   * Accepted now; nothing is logged yet.
    * @default 10_000
    */
   warnHistoryLength?: number;

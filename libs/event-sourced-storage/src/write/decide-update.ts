@@ -43,6 +43,7 @@ export async function decideUpdate(
   const { versionField } = tools.options;
   const stored: Image = { ...after, [versionField]: base.version + 1 };
   const bytes = checkLimits(request, stored, diff, tools);
+  warnOfLongHistory(request, base.version + 1, tools);
   const event = buildEvent(request, base, { operation: 'update', diff }, { ...facts(tools), now });
   return {
     kind: 'change',
@@ -77,6 +78,13 @@ function isEmpty(diff: DiffPaths): boolean {
   if (diff.unset.length > 0) return false;
   for (const _path in diff.set) return false;
   return true;
+}
+
+function warnOfLongHistory(request: WriteRequest, events: number, tools: WriteTools): void {
+  const { warnHistoryLength } = tools.options;
+  if (warnHistoryLength > 0 && events % warnHistoryLength === 0) {
+    tools.warn(`${request.address}@${events}: the history is long (warnHistoryLength ${warnHistoryLength}); createSnapshot() makes its states cheap to find`);
+  }
 }
 
 function unchanged(image: Image, version: number): UpdateResult<Image> {
