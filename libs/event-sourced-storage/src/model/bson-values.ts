@@ -9,6 +9,7 @@ import type { DocumentId } from './document-id.js';
 
 /** A value that cannot be stored, or cannot be stored where it stands. The caller of the core turns it into a public error. */
 export class InvalidValueError extends Error {
+  /** Tells it from others in logs. */
   override readonly name = 'InvalidValueError';
 
   constructor(
