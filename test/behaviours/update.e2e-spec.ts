@@ -505,6 +505,20 @@ describe('updating documents', () => {
     expect(await everythingStored(first.connection)).toEqual(before);
   });
 
+  it('row 14: a read with an aborted signal rejects with the reason of the signal, and harms no other reader', async () => {
+    const { _id } = await create();
+    const reason = new Error('the user left');
+    const signal = AbortSignal.abort(reason);
+    for (const read of [() => first.games.findOne(_id, { signal }), () => first.games.findOne(_id, { signal, fresh: true }), () => first.games.findMany({ _id }, { signal })]) {
+      await expect(read()).rejects.toBe(reason);
+    }
+    const controller = new AbortController();
+    const [others, mine] = [[second.games.findOne(_id), second.games.findOne(_id)], second.games.findOne(_id, { signal: controller.signal })];
+    controller.abort(reason);
+    await Promise.allSettled([mine]);
+    expect(await Promise.all(others)).toMatchObject([{ name: 'raid' }, { name: 'raid' }]);
+  });
+
   it('row 14: one write more than maxQueued is refused, and those before it are not harmed', async () => {
     const { _id } = await create();
     const app = await startGames({ database, feature: { maxQueued: 3 } });

@@ -9,7 +9,6 @@ export type { Diff, DiffPaths, Image as DocumentImage } from './model/diff.js';
 export type { CreateEvent, DeleteEvent, DocumentEvent, EventMetadata, Operation, RecordedEvent, UpdateEvent } from './model/document-event.js';
 export type { BsonTyped, DocumentId } from './model/document-id.js';
 export type { Snapshot } from './model/snapshot.js';
-export { InvalidValueError } from './model/bson-values.js';
 export { inverseDiff } from './model/inverse-diff.js';
 export { type JsonPatchOperation, toJsonPatch } from './model/to-json-patch.js';
 export { toMergePatch } from './model/to-merge-patch.js';
