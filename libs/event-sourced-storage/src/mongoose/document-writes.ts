@@ -30,8 +30,12 @@ export function storedVersion(version: number): number | mongoose.mongo.Long {
   return version > largestInt32 ? Long.fromNumber(version) : version;
 }
 
-/** One statement of the flight's `bulkWrite`. */
-export type Put = mongoose.mongo.AnyBulkWriteOperation;
+/** One statement of the flight's `update` command. */
+export interface Put {
+  readonly q: Readonly<Record<string, unknown>>;
+  readonly u: Readonly<Record<string, unknown>>;
+  readonly upsert?: true;
+}
 
 /**
  * What a group puts into its document, `null` when it only removes it. A create is an upsert, so that it rides with the updates: an id
@@ -43,14 +47,14 @@ export function putOf(write: DocumentWrite, versionField: string): Put | null {
   if (first.before === null) {
     const image = last.after ?? (write.changes.at(-2)?.after as Image);
     const { _id, ...fields } = image;
-    return { updateOne: { filter, update: { $setOnInsert: stored(fields, versionField) }, upsert: true } } as Put;
+    return { q: filter, u: { $setOnInsert: stored(fields, versionField) }, upsert: true };
   }
   if (last.after === null) return null;
   const diff = mergedDiff(write, versionField);
   const set = { ...diff.set, [versionField]: storedVersion(last.event.serverSeq) };
   const unset = Object.fromEntries(diff.unset.map((path) => [path, '']));
   const update = diff.unset.length === 0 ? { $set: set } : { $set: set, $unset: unset };
-  return { updateOne: { filter: { ...filter, [versionField]: storedVersion(first.expectedVersion) }, update } } as Put;
+  return { q: { ...filter, [versionField]: storedVersion(first.expectedVersion) }, u: update };
 }
 
 /** The condition under which a group removes its document; `null` when it leaves one. */

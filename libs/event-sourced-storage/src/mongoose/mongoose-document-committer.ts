@@ -20,6 +20,7 @@ import { operationIndex } from './indexes.js';
 import type { Orphans } from './orphans.js';
 import { rawCollection } from './raw-collection.js';
 import { majorityTransaction } from './transaction-options.js';
+import { runWrites } from './run-writes.js';
 import { StepTimeoutError, within } from './within.js';
 
 type Session = mongoose.mongo.ClientSession;
@@ -123,11 +124,11 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     const created = new Set<DocumentWrite>();
     let updated = 0;
     if (putting.length > 0) {
-      const answer = await this.documents.bulkWrite(puts.filter((put) => put !== null), { session, ordered: true });
-      const creating = putting.filter((group) => group.first.before === null);
-      for (const index of Object.keys(answer.upsertedIds)) created.add(putting[Number(index)] as DocumentWrite);
-      // a create that matches found an existing document: a miss
-      updated = answer.matchedCount - (creating.length - created.size);
+      const updates = puts.filter((put) => put !== null);
+      const { n, upserted = [] } = await runWrites(this.connection, { update: this.options.collection, updates, ordered: true }, session);
+      for (const { index } of upserted) created.add(putting[index] as DocumentWrite);
+      // `n` counts what matched and what was created; a create that matches found an existing document: a miss
+      updated = n - putting.filter((group) => group.first.before === null).length;
     }
     let removed = 0;
     for (const group of removing) {
@@ -140,7 +141,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
 
   private async insertEvents(groups: readonly DocumentWrite[], flight: unknown, session: Session): Promise<void> {
     const records = groups.flatMap((group) => group.changes.map((change) => toRecord(change.event, flight)));
-    await this.events.insertMany(records, { session, ordered: true });
+    await runWrites(this.connection, { insert: this.options.eventsCollection, documents: records, ordered: true }, session);
   }
 
   /** Who is still at the expected number, seen from outside the transaction: inside, ours cannot be told from foreign writes. */

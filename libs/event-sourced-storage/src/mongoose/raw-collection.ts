@@ -1,7 +1,7 @@
 import type { Connection, mongo } from 'mongoose';
 
 /** Connection-wide settings of the application that would change what the storage reads are put back to the driver's defaults. */
-const driverDefaults = {
+export const driverDefaults: mongo.CollectionOptions & { readonly readPreference: 'primary' } = {
   readPreference: 'primary',
   promoteLongs: true,
   promoteValues: true,
@@ -9,7 +9,7 @@ const driverDefaults = {
   useBigInt64: false,
   bsonRegExp: false,
   raw: false,
-} as const satisfies mongo.CollectionOptions;
+};
 
 /**
  * A collection of the driver on the connection's database, read from the primary and in the driver's default shape.
