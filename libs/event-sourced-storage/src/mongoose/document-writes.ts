@@ -37,11 +37,14 @@ export interface Put {
   readonly upsert?: true;
 }
 
+/** Whether the version has to be part of the filter, or was looked at before in the same transaction. */
+export type VersionCheck = 'in the filter' | 'done';
+
 /**
  * What a group puts into its document, `null` when it only removes it. A create is an upsert, so that it rides with the updates: an id
  * that exists is no error, the answer tells who created.
  */
-export function putOf(write: DocumentWrite, versionField: string): Put | null {
+export function putOf(write: DocumentWrite, versionField: string, check: VersionCheck = 'in the filter'): Put | null {
   const { first, last } = write;
   const filter = { _id: first.documentId };
   if (first.before === null) {
@@ -54,7 +57,7 @@ export function putOf(write: DocumentWrite, versionField: string): Put | null {
   const set = { ...diff.set, [versionField]: storedVersion(last.event.serverSeq) };
   const unset = Object.fromEntries(diff.unset.map((path) => [path, '']));
   const update = diff.unset.length === 0 ? { $set: set } : { $set: set, $unset: unset };
-  return { q: { ...filter, [versionField]: storedVersion(first.expectedVersion) }, u: update };
+  return { q: check === 'done' ? filter : { ...filter, [versionField]: storedVersion(first.expectedVersion) }, u: update };
 }
 
 /** The condition under which a group removes its document; `null` when it leaves one. */

@@ -29,6 +29,11 @@ type EventCollection = mongoose.mongo.Collection<EventRecord>;
 
 /** No step of a flight waits longer for its answer, in ms, however much time its callers have: a silent server answers nobody. */
 const longestStepMs = 10_000;
+/**
+ * From so many documents in a flight their versions are read in one command before they are updated: below, the command costs as much as
+ * the faster updates save.
+ */
+const looksFirstFrom = 64;
 /** Between two tries to settle an unknown commit, in ms. */
 const settlePauseMs = 25;
 /** The server's error for a document that its own validator refuses. */
@@ -117,15 +122,17 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
 
   /** Writes the documents at their expected numbers and says how many of them were there. */
   private async writeDocuments(groups: readonly DocumentWrite[], session: Session): Promise<number> {
-    const { versionField } = this.options;
-    const puts = groups.map((group) => putOf(group, versionField));
-    const putting = groups.filter((_, index) => puts[index] !== null);
-    const removing = groups.filter((group) => group.last.after === null);
+    const { versionField, collection } = this.options;
+    const looksFirst = groups.length >= looksFirstFrom;
+    const writing = looksFirst ? await this.expected(groups, session) : groups;
+    const puts = writing.map((group) => putOf(group, versionField, looksFirst ? 'done' : 'in the filter'));
+    const putting = writing.filter((_, index) => puts[index] !== null);
+    const removing = writing.filter((group) => group.last.after === null);
     const created = new Set<DocumentWrite>();
     let updated = 0;
     if (putting.length > 0) {
       const updates = puts.filter((put) => put !== null);
-      const { n, upserted = [] } = await runWrites(this.connection, { update: this.options.collection, updates, ordered: true }, session);
+      const { n, upserted = [] } = await runWrites(this.connection, { update: collection, updates, ordered: true }, session);
       for (const { index } of upserted) created.add(putting[index] as DocumentWrite);
       // `n` counts what matched and what was created; a create that matches found an existing document: a miss
       updated = n - putting.filter((group) => group.first.before === null).length;
@@ -139,6 +146,16 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     return created.size + updated + removed;
   }
 
+  /**
+   * Those that are at their expected number in the transaction's own view. Nobody can change them any more without a conflict, so their
+   * updates need no version in the filter, and by `_id` alone the server updates twice as fast.
+   */
+  private async expected(groups: readonly DocumentWrite[], session: Session): Promise<DocumentWrite[]> {
+    const existing = groups.filter(({ first }) => first.before !== null);
+    const versions = await this.versions(existing, { session });
+    return groups.filter(({ first }) => first.before === null || versions.get(first.key) === first.expectedVersion);
+  }
+
   private async insertEvents(groups: readonly DocumentWrite[], flight: unknown, session: Session): Promise<void> {
     const records = groups.flatMap((group) => group.changes.map((change) => toRecord(change.event, flight)));
     await runWrites(this.connection, { insert: this.options.eventsCollection, documents: records, ordered: true }, session);
@@ -146,13 +163,16 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
 
   /** Who is still at the expected number, seen from outside the transaction: inside, ours cannot be told from foreign writes. */
   private async unmoved(groups: readonly DocumentWrite[]): Promise<DocumentWrite[]> {
-    const { versionField } = this.options;
-    const ids = groups.map((group) => group.first.documentId) as unknown[];
-    const found = await this.documents
-      .find({ _id: { $in: ids } } as object, { projection: { [versionField]: 1 }, readPreference: 'primary', readConcern: { level: 'local' } })
-      .toArray();
-    const versions = new Map(found.map((image) => [idKey(image['_id'] as DocumentId), versionOf(image, versionField)]));
+    const versions = await this.versions(groups, { readConcern: { level: 'local' } });
     return groups.filter(({ first }) => (first.before === null ? !versions.has(first.key) : versions.get(first.key) === first.expectedVersion));
+  }
+
+  private async versions(groups: readonly DocumentWrite[], how: mongoose.mongo.FindOptions): Promise<Map<string, number>> {
+    const { versionField } = this.options;
+    if (groups.length === 0) return new Map();
+    const ids = groups.map((group) => group.first.documentId) as unknown[];
+    const found = await this.documents.find({ _id: { $in: ids } } as object, { ...how, projection: { [versionField]: 1 }, batchSize: ids.length + 1 }).toArray();
+    return new Map(found.map((image) => [idKey(image['_id'] as DocumentId), versionOf(image, versionField)]));
   }
 
   // ---- what an error before the commit means: nothing happened, but to whom is it due?

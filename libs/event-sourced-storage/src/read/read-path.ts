@@ -12,6 +12,7 @@ export class ReadPath {
   private readonly suspended = new Map<string, number>();
   /** Commits on their way into the cache, for the next write of the same document; gone with the next turn of the event loop. */
   private readonly arriving = new Map<string, CachedDocument>();
+  private sweeping: NodeJS.Immediate | undefined;
 
   constructor(
     private readonly reader: DocumentReader,
@@ -48,8 +49,9 @@ export class ReadPath {
     if (image === null || this.suspended.has(key)) return this.forget(key);
     const entry = { version, timestamp, image };
     this.arriving.set(key, entry);
-    setImmediate(() => {
-      if (this.arriving.get(key) === entry) this.arriving.delete(key);
+    this.sweeping ??= setImmediate(() => {
+      this.sweeping = undefined;
+      this.arriving.clear();
     });
     await this.cache.put(key, entry);
   }
