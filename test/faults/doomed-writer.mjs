@@ -1,27 +1,10 @@
-// A process that dies by SIGKILL at a named point of its first write after "ready". Runs the built library, as a user's process would.
+// A process that dies by SIGKILL at a named point of its write.
 // Arguments: URI, database, point, id, operationId, kind
 //   point: before-commit (document written, commit not sent) | after-commit (committed, the answer not yet seen) | never
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
-import mongoose from 'mongoose';
-import { EventSourcedStorageModule, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
+import { openGames } from './child-app.mjs';
 
 const [uri, database, point, id, operationId, kind] = process.argv.slice(2);
-const schema = new mongoose.Schema({ name: { type: String, required: true }, gold: { type: Number, default: 0 } }, { versionKey: 'version', collection: 'games' });
-
-class App {}
-Module({
-  imports: [
-    MongooseModule.forRoot(uri, { dbName: database, monitorCommands: true }),
-    EventSourcedStorageModule.forRoot({ publish: 'never' }),
-    EventSourcedStorageModule.forFeature([{ name: 'Game', schema }]),
-  ],
-})(App);
-
-const app = await NestFactory.createApplicationContext(App, { logger: ['error'] });
-const games = app.get(getEventSourcedStorageToken('Game'), { strict: false });
-const client = app.get(getConnectionToken(), { strict: false }).getClient();
+const { app, games, client } = await openGames(uri, database);
 
 const die = () => process.kill(process.pid, 'SIGKILL');
 client.on('commandStarted', ({ commandName }) => point === 'before-commit' && commandName === 'commitTransaction' && die());
