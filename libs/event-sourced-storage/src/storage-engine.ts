@@ -90,7 +90,12 @@ export class StorageEngine {
     options.signal?.throwIfAborted();
     const { session } = options;
     if (session?.inTransaction() === true) return this.read(() => this.adapters.scopes.of(session).inTurn(sessionTurn, () => this.adapters.reader.read(documentId, { session })));
-    return this.read(() => this.readPath.find(documentId, idKey(documentId), options));
+    const key = idKey(documentId);
+    if (session === undefined && options.fresh !== true) {
+      const cached = await this.readPath.cached(key);
+      if (cached !== undefined) return cloneValue(cached.image);
+    }
+    return this.read(() => this.readPath.find(documentId, key, options));
   }
 
   async findMany(filter: unknown, options: FindManyOptions): Promise<Image[]> {

@@ -3,7 +3,9 @@ import { type CachedDocument, DocumentCache } from '../read/document-cache.js';
 import type { CacheEntry, EntryForm } from './cache-entry.js';
 import { EncodedEntries, type ImageCodec } from './encoded-entries.js';
 import { LatestWishes, type Wish } from './latest-wishes.js';
+import { storeOfDefaultCache } from './create-default-cache.js';
 import { LimitedWarnings } from './limited-warnings.js';
+import type { LruDocumentStore } from './lru-document-store.js';
 import { sharedEntries } from './shared-entries.js';
 import { within } from './within.js';
 
@@ -35,6 +37,7 @@ export interface CacheManagerDocumentCacheOptions {
  */
 export class CacheManagerDocumentCache extends DocumentCache {
   private readonly backend: CacheBackend;
+  private readonly store: LruDocumentStore | undefined;
   private readonly prefix: string;
   private readonly ttlMs: number;
   private readonly timeoutMs: number;
@@ -46,6 +49,7 @@ export class CacheManagerDocumentCache extends DocumentCache {
   constructor({ backend, collection, versionField, ttlMs, timeoutMs, codec, onWarning, now = Date.now }: CacheManagerDocumentCacheOptions) {
     super();
     this.backend = backend;
+    this.store = codec === undefined ? storeOfDefaultCache(backend) : undefined;
     this.prefix = `ess:${encodeURIComponent(collection)}:`; // escapes the colon, so that no id can look like the end of another collection
     this.ttlMs = ttlMs;
     this.timeoutMs = timeoutMs;
@@ -93,6 +97,7 @@ export class CacheManagerDocumentCache extends DocumentCache {
   }
 
   private async read(key: string): Promise<unknown> {
+    if (this.store !== undefined) return this.store.get(this.prefix + key)?.value;
     return (await within(this.timeoutMs, this.backend.get(this.prefix + key))) ?? undefined;
   }
 

@@ -21,20 +21,21 @@ export class ReadPath {
     private readonly versionField: string,
   ) {}
 
-  /** The caller's own copy. */
+  /** The document from the database; the caller's own copy. */
   async find(id: DocumentId, key: string, options: DocumentReadOptions & { readonly fresh?: boolean | undefined }): Promise<Image | null> {
     if (options.session !== undefined) return this.reader.read(id, options);
     if (options.fresh === true) return cloneOrNull(await this.load(id, key, { level: 'linearizable', signal: options.signal }));
-    const cached = await this.cached(key);
-    return cached === undefined ? cloneOrNull(await this.loadOnce(id, key)) : (cloneValue(cached.image));
+    return cloneOrNull(await this.loadOnce(id, key));
   }
 
   /** The cache's entry, unless this process knows of something newer. Shared: clone before you hand it out. */
   async cached(key: string): Promise<CachedDocument | undefined> {
     if (this.suspended.has(key)) return undefined;
     const entry = await this.cache.get(key);
-    if (entry === undefined || this.isBehind(entry.image, this.known.get(key))) return undefined;
-    this.known.raise(key, entry.version, entry.timestamp);
+    if (entry === undefined) return undefined;
+    const known = this.known.get(key);
+    if (entry.version < known.version) return undefined;
+    if (entry.version > known.version) this.known.raise(key, entry.version, entry.timestamp);
     return entry;
   }
 
