@@ -9,6 +9,7 @@ import { createMemoryEngine } from '../testing/memory-engine.js';
 import { seededRandom } from '../testing/seeded-random.js';
 import { MemoryDatabase } from '../memory/memory-database.js';
 import type { StorageEngine } from '../storage-engine.js';
+import type { CommitQueue } from './commit-queue.js';
 import type { CommitOutcome, DocumentChange } from './document-change.js';
 import { DocumentCommitter } from './document-committer.js';
 
@@ -85,6 +86,22 @@ describe('the commit queue', () => {
     await Promise.all(writes);
     expect(database.documents()).toHaveLength(50);
     await engine.close();
+  });
+
+  it('what close() refuses after its time is never written, also when the flight ahead lands later', async () => {
+    const gate = new Gate();
+    const { engine, database } = createMemoryEngine({ committer: (inner) => gate.in(inner) });
+    const flying = engine.upsert({ _id: 'a' }, 'c', {});
+    await gate.reached;
+    const staged = engine.upsert({ _id: 'b' }, 'c', {});
+    await new Promise((resume) => setImmediate(resume));
+    const answers = Promise.allSettled([flying, staged]);
+    await (engine as unknown as { readonly queue: CommitQueue }).queue.close(1);
+    expect(await answers).toMatchObject([{ reason: { code: 'INDETERMINATE_OUTCOME' } }, { reason: { code: 'STORAGE_CLOSED' } }]);
+    gate.open();
+    for (let turn = 0; turn < 10; turn++) await new Promise((resume) => setImmediate(resume));
+    expect(database.document(idKey('a'))).toMatchObject({ version: 1 });
+    expect(database.document(idKey('b'))).toBeNull();
   });
 
   it('an edit that never ends holds up nobody behind it once its time is over', async () => {

@@ -516,7 +516,11 @@ export class CommitQueue {
       const { address, documentId, operationId } = task.command.request;
       task.reject(change === undefined ? new StorageClosedError(collection) : new IndeterminateOutcomeError(address, documentId, operationId));
     }
-    for (const { task } of lane.staged) task.reject(new StorageClosedError(collection));
+    // off the lane as well: what was refused must not take the next flight
+    const staged = lane.staged.splice(0);
+    this.unstaged(changesOf(staged).length);
+    this.ready.delete(lane);
+    for (const { task } of staged) task.reject(new StorageClosedError(collection));
     for (let task = lane.waiting.take(); task !== undefined; task = lane.waiting.take()) task.reject(new StorageClosedError(collection));
   }
 
