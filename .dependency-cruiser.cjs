@@ -6,7 +6,7 @@ const named = (...packages) => `(^|/)node_modules/(${packages.join('|')})/|^(${p
 
 // The rooms in the order in which data flows, each with the rooms it may look into.
 const ground = ['model', 'errors', 'options'];
-const core = [...ground, 'history', 'read', 'write'];
+const core = [...ground, 'history', 'read', 'write', 'leases'];
 const upToWatch = [...core, 'publish', 'watch'];
 const adapted = [...upToWatch, 'delivery', 'sync', 'maintenance'];
 const adapters = ['cache', 'mongoose', 'memory'];
@@ -16,6 +16,7 @@ const mayImport = {
   options: ['model', 'errors'],
   history: [...ground, 'read'],
   read: ground,
+  leases: [...ground, 'read'],
   write: [...ground, 'history', 'read'],
   publish: core,
   watch: [...core, 'publish'],
