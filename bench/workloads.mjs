@@ -16,6 +16,7 @@ import { usualBytes } from './documents.mjs';
 
 const single = [
   'ours',
+  'protocol',
   'raw',
   'mongoose-update',
   'mongoose-save',
@@ -52,7 +53,7 @@ function sized(kilobytes) {
   return { ...usual, name: `size-${kilobytes}`, group: 'size', title, documents: 500, bytes, writers: 32, contenders, everyRound: [], optional: true };
 }
 
-const lone = ['ours', 'mongoose-update', 'mongoose-save', 'raw', 'transaction'];
+const lone = ['ours', 'protocol', 'mongoose-update', 'mongoose-save', 'raw', 'transaction'];
 
 /** @type {readonly (Workload & { optional?: boolean })[]} */
 export const workloads = [

@@ -1,5 +1,6 @@
 // Puts the stored results between the markers of docs/performance.md.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isolationReport } from './isolation-report.mjs';
 import { readReport } from './read-report.mjs';
 import { barsTable, cellTables, conditionsOf, historySection, profileReport } from './report.mjs';
 import { readResults } from './results.mjs';
@@ -11,11 +12,13 @@ export function writeDocs() {
   const full = readResults('full');
   const read = readResults('read');
   const profile = readResults('profile');
+  const isolation = readResults('isolation');
   const sections = {
     conditions: full && conditionsOf(full),
     bars: full && barsTable(full),
     cells: full && cellTables(full),
     history: full && historySection(full).split('\n').slice(2).join('\n'),
+    isolation: isolation && isolationReport(isolation),
     read: read && readReport(read),
     profile: profile && profileReport(profile),
   };

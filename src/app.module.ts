@@ -2,14 +2,14 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { MongooseModule } from '@nestjs/mongoose';
-import { ScheduleModule } from '@nestjs/schedule';
-import { EventSourcedStorageModule } from 'nestjs-event-sourced-storage';
+import { EventSourcedStorageModule, EventSourcedSyncModule } from 'nestjs-event-sourced-storage';
 import { ActivityModule } from './activity/activity.module.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { GamesModule } from './games/games.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HomeModule } from './home/home.module.js';
 import { LeaderboardModule } from './leaderboard/leaderboard.module.js';
+import { RaidModule } from './raid/raid.module.js';
 import { databaseOf } from './settings.js';
 import { SnapshotsModule } from './snapshots/snapshots.module.js';
 import { RequestValidationPipe } from './validation/request-validation.pipe.js';
@@ -37,14 +37,26 @@ export class AppModule {
           serverSelectionTimeoutMS: 5_000,
         }),
         CqrsModule.forRoot(),
-        ScheduleModule.forRoot(),
-        EventSourcedStorageModule.forRoot({ cacheTTL: 600_000, watchEnabled: true, watchFullDocument: 'updateLookup' }),
+        EventSourcedStorageModule.forRoot({
+          cacheTTL: 600_000,
+          watchEnabled: true,
+          watchFullDocument: 'updateLookup',
+          snapshots: { everyEvents: snapshotEvery, onDelete: true, keepLast: 10 },
+          snapshotScheduler: { everyMs: 10_000 },
+        }),
+        // a public demo: everybody may follow every game, and nobody learns which user stands behind a change
+        EventSourcedSyncModule.forRoot({
+          path: 'sync',
+          authorizeStream: (_context, { collection }) => ({ allow: collection === 'games', redact: 'public' }),
+          redactions: { public: ['@by'] },
+        }),
         GamesModule,
         LeaderboardModule,
         ActivityModule,
-        SnapshotsModule.register(snapshotEvery),
+        SnapshotsModule,
         HealthModule,
         HomeModule,
+        RaidModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ErrorFilter },

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bootstrap } from '../src/bootstrap.js';
 import { parseCurl, sendCurl } from './support/curl.js';
@@ -26,24 +27,54 @@ describe('Pages of the sample', () => {
     expect(headers['content-type']).toMatch(/^text\/html/);
     expect(text).toContain('<h1>Boss raid');
     const links = [...text.matchAll(/href="(\/[^"]*)"/g)].map(([, path = '']) => path);
-    expect(links).toEqual(expect.arrayContaining(['/home.css', '/games', '/leaderboard', '/activity', '/docs', '/health']));
+    expect(links).toEqual(expect.arrayContaining(['/raid.css', '/about', '/games', '/leaderboard', '/activity', '/docs', '/health']));
     for (const link of links) await running.http.get(link).redirects(1).expect(200);
   });
 
-  it('the first page needs neither scripts nor inline styles, and its policy forbids them', async () => {
+  it('the first page has neither inline scripts nor inline styles, and its policy forbids them, and everything from elsewhere', async () => {
     const { text, headers } = await running.http.get('/');
+    expect(headers['content-security-policy']).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+    );
+    expect(text.match(/<script[^>]*>[^<]*/g)).toEqual(['<script type="module" src="/raid.js">']);
+    expect(text).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/i);
+  });
+
+  it('the files of the first page are asked for each time, and sent when they have changed', async () => {
+    for (const path of ['/', '/raid.js', '/raid.css']) {
+      const { headers } = await running.http.get(path).expect(200);
+      expect(headers).toMatchObject({ 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff', etag: expect.any(String) });
+      await running.http.get(path).set('If-None-Match', String(headers['etag'])).expect(304);
+    }
+  });
+
+  it('the script of the first page stays below 20 kB as it travels, and makes markup of nothing', async () => {
+    const { text } = await running.http.get('/raid.js');
+    expect(gzipSync(text).length).toBeLessThan(20_000);
+    expect(text).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/);
+  });
+
+  it('the page that explains says what this is, and every link on it works', async () => {
+    const { text } = await running.http.get('/about').expect(200);
+    const links = [...text.matchAll(/href="(\/[^"]*)"/g)].map(([, path = '']) => path);
+    expect(links).toEqual(expect.arrayContaining(['/home.css', '/', '/games', '/docs']));
+    for (const link of links) await running.http.get(link).redirects(1).expect(200);
+  });
+
+  it('the page that explains needs neither scripts nor inline styles, and its policy forbids them', async () => {
+    const { text, headers } = await running.http.get('/about');
     expect(headers['content-security-policy']).toBe("default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     expect(text).not.toMatch(/<script|<style|\sstyle=|\son\w+=|javascript:/i);
   });
 
-  it('the commands on the first page name the address it was reached at, and nothing a visitor could smuggle in', async () => {
+  it('the commands on the page that explains name the address it was reached at, and nothing a visitor could smuggle in', async () => {
     expect(await pageAt('raid.example:8080', running)).toContain('URL=http://raid.example:8080\n');
     expect(await pageAt('[::1]:3000', running)).toContain('URL=http://[::1]:3000\n');
     for (const host of ['a"><b>', "x;echo'1'", '$(id)', 'a/b', '`id`']) expect(await pageAt(host, running)).toContain('URL=http://localhost:3000\n');
   });
 
-  it('the commands on the first page do what the page says', async () => {
-    const { text } = await running.http.get('/');
+  it('the commands on the page that explains do what the page says', async () => {
+    const { text } = await running.http.get('/about');
     const id = /ID=([0-9a-f]{24})/.exec(text)?.[1];
     const commands = [...text.matchAll(/<pre tabindex="0"><code>([^<]*)<\/code>/g)].map(([, command]) => command ?? '');
     const answers: { status: number; body: unknown }[] = [];
@@ -65,7 +96,7 @@ describe('Pages of the sample', () => {
     const paths: Record<string, object> = body.paths;
     const documented = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
     expect(documented.toSorted()).toEqual(routesOf(running).toSorted());
-    expect(documented).toHaveLength(11);
+    expect(documented).toHaveLength(21);
   });
 
   it('the OpenAPI document describes headers, examples and errors', async () => {
@@ -78,6 +109,10 @@ describe('Pages of the sample', () => {
     expect(Object.keys(components.schemas).toSorted()).toEqual([
       'ActivityAnswer',
       'AddLootDto',
+      'BossAnswer',
+      'BossDto',
+      'ChangeAnswer',
+      'ComparisonAnswer',
       'CreateEventAnswer',
       'CreateGameDto',
       'DeleteAnswer',
@@ -85,7 +120,13 @@ describe('Pages of the sample', () => {
       'DiffAnswer',
       'ErrorBody',
       'GameAnswer',
+      'HeroAnswer',
+      'HistoryAnswer',
+      'HistoryEntryAnswer',
+      'HitDto',
       'RankAnswer',
+      'RevertDto',
+      'SnapshotsAnswer',
       'UpdateEventAnswer',
     ]);
     expect(components.schemas.AddLootDto.properties.gold.example).toBe(50);
@@ -130,10 +171,10 @@ function routesOf(running: RunningApp): string[] {
 }
 
 async function pageAt(host: string, { http }: RunningApp): Promise<string> {
-  const { text } = await http.get('/').set('Host', host);
+  const { text } = await http.get('/about').set('Host', host);
   return text;
 }
 
 function isPage({ path }: Route): boolean {
-  return path === '/' || path === '/home.css' || path.startsWith('/docs');
+  return ['/', '/about', '/home.css', '/raid.css', '/raid.js'].includes(path) || path.startsWith('/docs');
 }

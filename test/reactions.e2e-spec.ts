@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
 import { bootstrap } from '../src/bootstrap.js';
-import { SnapshotScheduler } from '../src/snapshots/snapshot.scheduler.js';
+import { type EventSourcedStorageService, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
 import { clientOf, eventually, newId, type RunningApp, startApp, testDatabase } from './support/start-app.js';
 
 const client = { 'x-client-id': 'game-server' };
@@ -10,7 +10,7 @@ describe('Reactions to document events', () => {
   let running: RunningApp;
 
   beforeAll(async () => {
-    running = await startApp('reactions', { snapshotEvery: 3 });
+    running = await startApp('reactions', { snapshotEvery: 4 });
   });
   afterAll(() => running.close());
 
@@ -63,21 +63,20 @@ describe('Reactions to document events', () => {
   });
 
   it('the scheduler snapshots a game once its history has grown enough, and reading goes on from there', async () => {
-    const scheduler = running.app.get(SnapshotScheduler);
+    const games = running.app.get<EventSourcedStorageService>(getEventSourcedStorageToken('Game'), { strict: false });
     const id = await create('Busy');
     await add(id, { gold: 1 });
     await add(id, { gold: 1 });
-    await scheduler.tick();
+    await games.runSnapshots();
     expect(await snapshots(id)).toEqual([]);
 
     await add(id, { gold: 1 });
-    await eventually(async () => {
-      await scheduler.tick();
-      expect(await snapshots(id)).toHaveLength(1);
-    });
-    await add(id, { gold: 1 });
-    await scheduler.tick();
+    await games.runSnapshots();
     expect(await snapshots(id)).toHaveLength(1);
+    await add(id, { gold: 1 });
+    await games.runSnapshots();
+    expect(await snapshots(id)).toHaveLength(1);
+    expect((await running.http.get('/snapshots').expect(200)).body).toMatchObject({ isHolder: true, failed: 0, lastErrorAt: null });
     expect((await running.http.get(`/games/${id}/at/5`).expect(200)).body).toMatchObject({ gold: 4, version: 5 });
     expect((await running.http.get(`/games/${id}/at/4`).expect(200)).body).toMatchObject({ gold: 3, version: 4 });
   });

@@ -21,7 +21,7 @@ const appIn = (root) => join(root, 'dist', 'main.js');
 function isFresh(root) {
   const app = appIn(root);
   const folders = [root, ...workspaces(root)];
-  if (![app, ...folders.slice(1).flatMap(entry)].every((file) => existsSync(file))) return false;
+  if (![app, join(root, 'dist', 'page', 'raid.js'), ...folders.slice(1).flatMap(entry)].every((file) => existsSync(file))) return false;
   const built = statSync(app).mtimeMs;
   return folders.flatMap(sources).every((file) => statSync(file).mtimeMs <= built);
 }

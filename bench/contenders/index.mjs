@@ -3,6 +3,7 @@ import { emmett, emmettProjection } from './emmett.mjs';
 import { eventNest, eventNestIndexed } from './event-nest.mjs';
 import { mongooseSave, mongooseUpdate } from './mongoose.mjs';
 import ours from './ours.mjs';
+import protocol from './protocol.mjs';
 import { raw, rawInc } from './raw.mjs';
 import transaction from './transaction.mjs';
 import tsPatchMongoose from './ts-patch-mongoose.mjs';
@@ -10,6 +11,7 @@ import tsPatchMongoose from './ts-patch-mongoose.mjs';
 /** @type {readonly import('./contender.mjs').Contender[]} */
 export const contenders = [
   ours,
+  protocol,
   raw,
   rawInc,
   mongooseUpdate,

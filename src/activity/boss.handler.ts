@@ -3,7 +3,7 @@ import { DocumentUpdatedEvent, EventSourcedStorageService, InjectEventSourcedSto
 import { Game } from '../games/game.schema.js';
 import { BossDefeatedEvent } from './boss-defeated.event.js';
 
-/** A boss falls when the experience of its game reaches this. */
+/** In a game without a boss of its own, one falls when the experience reaches this. */
 const bossExperience = 1_000;
 
 /**
@@ -17,9 +17,13 @@ export class BossHandler implements IEventHandler<DocumentUpdatedEvent<Game>> {
   ) {}
 
   async handle({ model, documentId, serverSeq, clientId, document }: DocumentUpdatedEvent<Game>): Promise<void> {
-    if (model !== Game.name || document.experience < bossExperience) return;
+    if (model !== Game.name || !hasWon(document)) return;
     const before = await this.games.stateAt(documentId, { version: serverSeq - 1 });
-    if (before === null || before.experience >= bossExperience) return;
+    if (before === null || hasWon(before)) return;
     this.bus.publish(new BossDefeatedEvent(String(documentId), document.name, clientId));
   }
+}
+
+function hasWon({ boss, experience }: Game): boolean {
+  return boss === undefined ? experience >= bossExperience : boss.hp <= 0;
 }

@@ -16,6 +16,7 @@ const cases: readonly { readonly error: library.EventSourcedStorageError; readon
   { error: new library.OperationIdReusedError(address, 'key', 'create', 'update'), status: 409, facts: { recorded: 'create', asked: 'update' } },
   { error: new library.HistoryMissingError(address), status: 409 },
   { error: new library.DuplicateValueError(address, 'name_1'), status: 409, facts: { index: 'name_1' } },
+  { error: new library.DocumentPurgedError(address, 'key'), status: 410 },
   { error: new library.HistoryCompactedError(address, 100, 250), status: 410, facts: { floor: 100, head: 250 } },
   { error: new library.ClientAheadError(address, 3, 7), status: 410, facts: { head: 3, asked: 7 } },
   { error: new library.LimitExceededError(address, 'maxEventBytes', 10, 11), status: 413, facts: { limit: 'maxEventBytes', allowed: 10, value: 11 } },

@@ -12,7 +12,7 @@ export class ErrorBody {
 
 const game = 'games/665f1c2e9b1e8a0012345678';
 
-type DocumentedStatus = 400 | 404 | 409 | 410 | 412 | 413 | 503;
+type DocumentedStatus = 400 | 404 | 409 | 410 | 412 | 413 | 428 | 503;
 
 const errors: Readonly<Record<DocumentedStatus, ApiResponseOptions>> = {
   400: {
@@ -24,7 +24,7 @@ const errors: Readonly<Record<DocumentedStatus, ApiResponseOptions>> = {
     example: { code: 'DOCUMENT_NOT_FOUND', message: 'There is no game 665f1c2e9b1e8a0012345678.' },
   },
   409: {
-    description: 'The game is not as the request needs it: VERSION_CONFLICT, OPERATION_ID_REUSED, HISTORY_MISSING, DUPLICATE_VALUE.',
+    description: 'The game is not as the request needs it: VERSION_CONFLICT, OPERATION_ID_REUSED, HISTORY_MISSING, DUPLICATE_VALUE, NO_BOSS, BOSS_FALLEN, RAID_FULL.',
     example: { code: 'HISTORY_MISSING', message: `${game} has no history: it was written around the storage.` },
   },
   410: {
@@ -38,6 +38,10 @@ const errors: Readonly<Record<DocumentedStatus, ApiResponseOptions>> = {
   413: {
     description: 'The body or the game is too large: PAYLOAD_TOO_LARGE, LIMIT_EXCEEDED.',
     example: { code: 'PAYLOAD_TOO_LARGE', message: 'request entity too large' },
+  },
+  428: {
+    description: 'The request must say with If-Match which version it is about: PRECONDITION_REQUIRED.',
+    example: { code: 'PRECONDITION_REQUIRED', message: 'Say with If-Match which version you have seen.' },
   },
   503: {
     description:

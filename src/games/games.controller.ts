@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Param, Patch, Post, Put, Query, Res, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Res, UseInterceptors } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { Types } from 'mongoose';
@@ -7,11 +7,15 @@ import { ApiErrors } from '../errors/errors.openapi.js';
 import { AddLootDto } from './dto/add-loot.dto.js';
 import { CreateGameDto } from './dto/create-game.dto.js';
 import { DeleteAnswer, GameAnswer } from './dto/game.answer.js';
+import { ComparisonAnswer, HistoryAnswer } from './dto/history.answer.js';
+import { HistoryQuery } from './dto/history.query.js';
+import { HitDto } from './dto/hit.dto.js';
 import { ListGamesQuery } from './dto/list-games.query.js';
 import { MissedEventsQuery } from './dto/missed-events.query.js';
+import { RevertDto } from './dto/revert.dto.js';
 import { GameIdPipe } from './game-id.pipe.js';
 import type { Game } from './game.schema.js';
-import { ApiClientId, ApiGameEvents, ApiGameId, ApiIdempotencyKey, ApiIfMatch, ApiVersion, game, newGame } from './games.openapi.js';
+import { ApiClientId, ApiGameEvents, ApiGameId, ApiIdempotencyKey, ApiIfMatch, ApiRequiredIfMatch, ApiVersion, game, newGame } from './games.openapi.js';
 import { GamesService } from './games.service.js';
 import { ClientId, IdempotencyKey, IfMatch } from './request-headers.js';
 import { VersionTagInterceptor } from './version-tag.interceptor.js';
@@ -100,6 +104,39 @@ export class GamesController {
     return this.games.addLoot(id, body, clientId, { ...precondition, ...operation });
   }
 
+  @Post(':id/hits')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Strike the boss of a raid', description: 'The boss that falls leaves its gold to its heroes, by damage. Refused: NO_BOSS, BOSS_FALLEN, RAID_FULL.' })
+  @ApiGameId()
+  @ApiClientId()
+  @ApiIdempotencyKey()
+  @ApiOkResponse(game('The game afterwards.'))
+  @ApiErrors(400, 404, 409, 413, 503)
+  @UseInterceptors(VersionTagInterceptor)
+  strike(@Param('id', GameIdPipe) id: Types.ObjectId, @Body() body: HitDto, @ClientId() clientId: string, @IdempotencyKey() operation: Operation): Promise<Game> {
+    return this.games.strike(id, body, clientId, operation);
+  }
+
+  @Post(':id/revert')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Bring an old state back', description: 'Records a new event with the reason; what happened since stays in the history.' })
+  @ApiGameId()
+  @ApiClientId()
+  @ApiRequiredIfMatch()
+  @ApiIdempotencyKey()
+  @ApiOkResponse(game('The game afterwards: the old state under a new version.'))
+  @ApiErrors(400, 404, 409, 410, 412, 428, 503)
+  @UseInterceptors(VersionTagInterceptor)
+  revert(
+    @Param('id', GameIdPipe) id: Types.ObjectId,
+    @Body() body: RevertDto,
+    @ClientId() clientId: string,
+    @IfMatch() precondition: Precondition,
+    @IdempotencyKey() operation: Operation,
+  ): Promise<Game> {
+    return this.games.revert(id, body, clientId, { ...precondition, ...operation });
+  }
+
   @Delete(':id')
   @ApiOperation({ summary: 'Delete a game', description: 'Its history stays and can still be asked for.' })
   @ApiGameId()
@@ -138,5 +175,25 @@ export class GamesController {
   @UseInterceptors(VersionTagInterceptor)
   at(@Param('id', GameIdPipe) id: Types.ObjectId, @Param('version', VersionPipe) version: number): Promise<Game> {
     return this.games.at(id, version);
+  }
+
+  @Get(':id/history')
+  @ApiOperation({ summary: 'List the versions of a game', description: 'Newest first, without values. Works for deleted games too; an unknown id has an empty list.' })
+  @ApiGameId()
+  @ApiOkResponse({ type: HistoryAnswer })
+  @ApiErrors(400, 503)
+  history(@Param('id', GameIdPipe) id: Types.ObjectId, @Query() query: HistoryQuery): Promise<HistoryAnswer> {
+    return this.games.history(id, query);
+  }
+
+  @Get(':id/diff/:from/:to')
+  @ApiOperation({ summary: 'Compare two versions of a game', description: 'In either direction; version 0 is before the first.' })
+  @ApiGameId()
+  @ApiVersion('from')
+  @ApiVersion('to')
+  @ApiOkResponse({ type: ComparisonAnswer })
+  @ApiErrors(400, 404, 410, 503)
+  compare(@Param('id', GameIdPipe) id: Types.ObjectId, @Param('from', VersionPipe) from: number, @Param('to', VersionPipe) to: number): Promise<ComparisonAnswer> {
+    return this.games.compare(id, from, to);
   }
 }

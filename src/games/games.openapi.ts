@@ -20,7 +20,7 @@ export function newGame(description: string): ApiResponseOptions {
 export const ApiGameId = (): MethodDecorator =>
   ApiParam({ name: 'id', description: '24 hexadecimal digits.', schema: { type: 'string', pattern: '^[0-9a-fA-F]{24}$', example: '665f1c2e9b1e8a0012345678' } });
 
-export const ApiVersion = (): MethodDecorator => ApiParam({ name: 'version', description: 'A version of the game.', schema: { type: 'integer', minimum: 0, example: 1 } });
+export const ApiVersion = (name = 'version'): MethodDecorator => ApiParam({ name, description: 'A version of the game.', schema: { type: 'integer', minimum: 0, example: 1 } });
 
 export const ApiClientId = (): MethodDecorator =>
   ApiHeader({ name: 'x-client-id', required: true, description: 'Who asks for the change, 1 to 200 characters.', example: 'game-server' });
@@ -34,6 +34,9 @@ export const ApiIdempotencyKey = (): MethodDecorator =>
 
 export const ApiIfMatch = (): MethodDecorator =>
   ApiHeader({ name: 'If-Match', required: false, description: 'Write only when the game still has this version, else answer 412.', example: '"2"' });
+
+export const ApiRequiredIfMatch = (): MethodDecorator =>
+  ApiHeader({ name: 'If-Match', required: true, description: 'The version that the client has seen; when the game has another one, the answer is 412.', example: '"12"' });
 
 /** A list of events, each of one of three kinds. */
 export const ApiGameEvents = (): MethodDecorator =>

@@ -7,11 +7,11 @@ import { homeStyles } from './home.styles.js';
 
 const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** The first page: what this is and how to try it. */
+/** What this is and how to try it without a browser. */
 @ApiExcludeController()
 @Controller()
 export class HomeController {
-  @Get()
+  @Get('about')
   @Header('Content-Type', 'text/html; charset=utf-8')
   @Header('Content-Security-Policy', contentSecurityPolicy)
   @Header('X-Content-Type-Options', 'nosniff')

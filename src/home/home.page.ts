@@ -5,7 +5,7 @@ export interface HomePageFacts {
   readonly gameId: string;
 }
 
-/** The first page as HTML. Without scripts: it explains, and links to what can be looked at in a browser. */
+/** The page as HTML. Without scripts: it explains, and links to what can be looked at in a browser. */
 export function homePage({ url, gameId }: HomePageFacts): string {
   return `<!doctype html>
 <html lang="en">
@@ -28,6 +28,7 @@ Whoever was away names the last number they saw and gets exactly what they misse
 <section aria-labelledby="look">
 <h2 id="look">Look around</h2>
 <ul class="cards">
+<li><a href="/">The raid</a><span>To be played in several windows at once.</span></li>
 <li><a href="/games">Games</a><span>The documents, as JSON.</span></li>
 <li><a href="/leaderboard">Leaderboard</a><span>The ten richest, kept by an event handler.</span></li>
 <li><a href="/activity">Activity</a><span>What happened lately, and which bosses fell.</span></li>

@@ -1,4 +1,4 @@
-/** The style sheet of the first page. A string, because the build copies nothing but what it compiles. */
+/** The style sheet of the explaining page. A string, because the build copies nothing but what it compiles. */
 export const homeStyles = `:root {
   color-scheme: light dark;
   --paper: light-dark(#faf8f4, #16181d);

@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
 import type { DocumentEvent, EventQuery } from 'nestjs-event-sourced-storage';
+import { commandsDuring, type SentCommand } from '../support/commands.js';
 import { canonical } from '../support/canonical.js';
 import { consistent } from '../support/consistent.js';
 import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
 import { everythingStored } from '../support/traces.js';
+import { updateAt } from '../support/update-record.js';
 
 const { ObjectId } = mongoose.Types;
 const { Long } = mongoose.mongo;
 const database = databaseName('history');
+/** How many events are streamed: `npm run proof` takes 100,000. */
+const longHistory = Number(process.env['PROOF_EVENTS'] ?? '5500');
 const numbers = (events: readonly DocumentEvent<Game>[]): number[] => events.map(({ serverSeq }) => serverSeq);
 const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
@@ -150,6 +154,34 @@ describe('histories', () => {
       if (serverSeq === 3) break;
     }
     expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it(`row 35: ${longHistory} missed events are read one by one with memory that does not grow: a batch at a time, and only when it is needed`, async () => {
+    const id = await withHistory(1);
+    const [created] = await first.events().find({ '_id.d': id }).toArray();
+    for (let from = 2; from <= longHistory; from += 10_000) {
+      const batch = upTo(Math.min(longHistory, from + 9_999), from).map((v) => updateAt(v, id, created));
+      await first.events().insertMany(batch);
+    }
+    const watched = await startGames({ database, root: { watchEnabled: false }, client: { monitorCommands: true } }); // a feed reads batches too
+    try {
+      let seen = 1;
+      let open: (() => Promise<unknown>) | undefined;
+      const started = await commandsDuring(watched.connection, async () => {
+        const iterator = watched.games.streamEvents(id, { from: 2 })[Symbol.asyncIterator]();
+        open = () => iterator.next();
+        for (; seen < 900; seen++) await iterator.next();
+      });
+      const reads = (sent: readonly SentCommand[]): string[] => sent.filter(({ name, collection }) => (name === 'find' && collection === 'games_events') || name === 'getMore').map(({ name }) => name);
+      expect(reads(started)).toEqual(['find']); // nothing is read ahead
+      const rest = await commandsDuring(watched.connection, async () => {
+        for (; seen < longHistory; seen++) expect(await open?.()).toMatchObject({ value: { serverSeq: seen + 1 } });
+        expect(await open?.()).toEqual({ done: true, value: undefined });
+      });
+      expect(reads(rest)).toEqual(Array.from({ length: Math.ceil((longHistory - 1) / 1_000) - 1 }, () => 'getMore'));
+    } finally {
+      await watched.close();
+    }
   });
 
   it('row 35: a client that claims to have seen more than there is, is told so', async () => {

@@ -29,6 +29,14 @@ describe('shutting down', () => {
     findOneAndUpdate: (games, id) => games.findOneAndUpdate(id, addGold, 'late'),
     deleteOne: (games, id) => games.deleteOne(id, 'late'),
     getMissingEvents: (games, id) => games.getMissingEvents(id, 0),
+    catchUp: (games, id) => games.catchUp(id),
+    compact: (games, id) => games.compact(id, { keepLast: 1 }),
+    compactMany: async (games) => {
+      for await (const progress of games.compactMany({ keepLast: 1 })) return progress;
+      return undefined;
+    },
+    purge: (games, id) => games.purge(id),
+    renewEpochs: (games) => games.renewEpochs(),
     getEvents: (games, id) => games.getEvents(id),
     streamEvents: async (games, id) => {
       for await (const event of games.streamEvents(id)) return event;
@@ -36,10 +44,20 @@ describe('shutting down', () => {
     },
     stateAt: (games, id) => games.stateAt(id, { version: 1 }),
     createSnapshot: (games, id) => games.createSnapshot(id),
+    snapshotStatus: (games) => Promise.resolve().then(() => games.snapshotStatus()),
+    runSnapshots: (games) => games.runSnapshots(),
     getEventsWithSnapshot: (games, id) => games.getEventsWithSnapshot(id),
     withTransaction: (games) => games.withTransaction(() => Promise.resolve('ran')),
     createMany: (games) => games.createMany([{ name: 'late' }], 'late'),
     updateMany: (games, id) => games.updateMany([id], addGold, 'late'),
+    diffBetween: (games, id) => games.diffBetween(id, 1, 2),
+    revert: (games, id) => games.revert(id, { toVersion: 1 }, 'c'),
+    verify: (games, id) => games.verify(id),
+    verifyAll: (games) => games.verifyAll(),
+    rebuild: (games, id) => games.rebuild(id),
+    adopt: (games) => games.adopt({ clientId: 'c' }),
+    watch: (games, id) => Promise.resolve().then(() => games.watch(id)),
+    feedStatus: (games) => Promise.resolve().then(() => games.feedStatus()),
     resolveOperation: (games, id) => games.resolveOperation('op', { documentId: id }),
   };
 

@@ -8,12 +8,12 @@ import { EventSourcedStorageModule, getEventSourcedStorageToken } from 'nestjs-e
 const schema = new mongoose.Schema({ name: { type: String, required: true }, gold: { type: Number, default: 0 } }, { versionKey: 'version', collection: 'games' });
 
 /** @returns the application, its games, and the client whose commands can be watched */
-export async function openGames(uri, database) {
+export async function openGames(uri, database, root = {}) {
   class App {}
   Module({
     imports: [
       MongooseModule.forRoot(uri, { dbName: database, monitorCommands: true }),
-      EventSourcedStorageModule.forRoot({ publish: 'never' }),
+      EventSourcedStorageModule.forRoot({ publish: 'never', ...root }),
       EventSourcedStorageModule.forFeature([{ name: 'Game', schema }]),
     ],
   })(App);

@@ -26,6 +26,9 @@ describe('a set of three whose primary goes away under load', () => {
     ['is killed (SIGKILL) and restarted', 'SIGKILL'],
   ] as const)('the primary %s: writes go on on the new one, nothing acknowledged is lost, every unknown is settled right', async (_, signal) => {
     const { document } = await app.games.findOneAndUpsert({ name: 'survivor' }, 'creator');
+    const watched: number[] = [];
+    const gaps: string[] = [];
+    const watching = app.games.watch(document._id, { onGap: ({ reason }) => gaps.push(reason) }).subscribe(({ serverSeq }) => watched.push(serverSeq));
     const told = new Map<string, number | 'unknown' | 'refused'>();
     const load = { isOn: true };
     let acknowledged = 0;
@@ -65,6 +68,10 @@ describe('a set of three whose primary goes away under load', () => {
     expect(found.numbers).toEqual(Array.from({ length: found.numbers.length }, (__, index) => index + 1));
     expect(found.state).toEqual(found.stored);
     const places = new Map(found.operationIds.map((operationId, index) => [operationId, found.numbers[index]]));
+    // whoever watches misses nothing of it
+    await until(() => watched.length >= found.numbers.length - 1);
+    watching.unsubscribe();
+    expect([watched, gaps]).toEqual([found.numbers.slice(1), []]);
     for (const [operationId, outcome] of told) {
       const expected = outcome === 'unknown' ? resolved.get(operationId) : outcome === 'refused' ? undefined : outcome;
       expect([operationId, places.get(operationId)]).toEqual([operationId, expected]);

@@ -1,9 +1,19 @@
 export { EventSourcedStorageService, type HistoryPoint } from './event-sourced-storage.service.js';
 export { EventSourcedStorageModule, type FeatureDefinition } from './nest/event-sourced-storage.module.js';
 export { type StorageModuleAsyncOptions } from './nest/event-sourced-storage-core.module.js';
+export { EventSourcedSync, EventSourcedSyncModule, type SyncModuleAsyncOptions, type SyncRootOptions } from './nest/event-sourced-sync.module.js';
 export { getEventSourcedStorageToken, InjectEventSourcedStorage } from './nest/tokens.js';
 
 export { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent, type PublishedEvent } from './publish/document.events.js';
+
+export { DurableEventsHandler } from './nest/durable-events-handler.decorator.js';
+export { EventRelayModule, type EventRelayAsyncOptions, type EventRelayOptions } from './nest/event-relay.module.js';
+export type { RelayClient, RelayEmission, RelayTransport } from './nest/broker-message.js';
+export type { RelayClientSource, RelayOptions } from './nest/relay-options.js';
+export type { CloudEvent } from './delivery/cloud-event.js';
+export { DurableHandlers, type HandlerStatus, type KnownHandler, type ParkedEvents } from './delivery/durable-handlers.js';
+export type { DeliveryContext, DurableHandler, DurableHandlerOptions, HandlerStart } from './delivery/durable-handler.js';
+export { type AnyDocumentEvent, type DocumentListener, OnDocumentCreated, OnDocumentDeleted, OnDocumentEvent, OnDocumentUpdated } from './nest/on-document-event.decorator.js';
 
 export type { Diff, DiffPaths, Image as DocumentImage } from './model/diff.js';
 export type { CreateEvent, DeleteEvent, DocumentEvent, EventMetadata, Operation, RecordedEvent, UpdateEvent } from './model/document-event.js';
@@ -13,20 +23,47 @@ export { inverseDiff } from './model/inverse-diff.js';
 export { type JsonPatchOperation, toJsonPatch } from './model/to-json-patch.js';
 export { toMergePatch } from './model/to-merge-patch.js';
 
+export type { Upcaster } from './model/upcaster.js';
+export type { AdoptionFailure, AdoptOptions, AdoptProgress, AdoptReport } from './maintenance/adopter.js';
+export type { RevertResult } from './maintenance/decide-revert.js';
+export type { StateDiff } from './maintenance/diff-states.js';
+export { formatReport } from './maintenance/format-report.js';
+export type { CollectionReport, HistoryProblem, HistoryProblemKind, HistoryReport } from './maintenance/history-problem.js';
+export type { RebuildOptions, RebuildResult } from './maintenance/rebuilder.js';
+export type { RevertOptions, RevertPoint, RevertPreview } from './maintenance/reverter.js';
+export type { VerifyAllOptions, VerifyProgress } from './maintenance/verifier.js';
+
 export type { CacheBackend, FeatureOptions, LimitOptions, RetryOptions, SharedOptions, StorageModuleOptions } from './options/storage-options.js';
+export type { FeedStatus } from './watch/change-feed.js';
+export type { WatchGap } from './watch/event-hub.js';
+export { EventWatch, type WatchOptions } from './watch/event-watch.js';
 export type { FindManyOptions, FindOptions } from './read/find-options.js';
 export type { TransactionSession } from './read/document-reader.js';
+export { type CatchUp, type CatchUpSnapshot, type Cursor, formatCursor, parseCursor, type ResetReason } from './history/cursor.js';
 export type { EventQuery } from './history/event-store.js';
 export type { EventPage, EventsWithSnapshot } from './history/history-reader.js';
+export type { CompactManyProgress } from './maintenance/compact-many.js';
+export type { CompactionPolicy, CompactOptions, CompactResult } from './maintenance/compactor.js';
+export type { SnapshotRound, SnapshotSchedulerStatus } from './maintenance/snapshot.scheduler.js';
+export { allOf, anyOf, everyBytes, everyEvents, everyMs, onDelete } from './maintenance/snapshot-policy.js';
+export type { SnapshotFacts, SnapshotOptions, SnapshotPolicy, SnapshotSchedulerOptions } from './options/snapshot-options.js';
+export type { PurgeResult } from './maintenance/purger.js';
 export type { Edit, EditContext } from './write/run-edit.js';
 export type { DeleteResult } from './write/decide-delete.js';
 export type { UpdateResult } from './write/decide-update.js';
 export type { UpsertResult } from './write/decide-upsert.js';
 export type { BulkOptions, BulkResult, DeleteOptions, ExpectedVersion, OperationOutcome, ResolveOptions, UpdateOptions, UpsertOptions, WriteOptions } from './write/write-options.js';
 
+export type { AuthorizeStream, SyncContext, SyncDecision, SyncModuleOptions } from './sync/sync-options.js';
+export type { SyncMetrics } from './sync/sync-metrics.js';
+export type { Principal as SyncPrincipal } from './sync/sync-limits.js';
+export type { StreamInfo } from './sync/sync-stream.js';
+export type { SyncRef } from './sync/sync-ref.js';
+
 export { EventSourcedStorageError } from './errors/event-sourced-storage.error.js';
 export { ClientAheadError } from './errors/client-ahead.error.js';
 export { DocumentLockedError } from './errors/document-locked.error.js';
+export { DocumentPurgedError } from './errors/document-purged.error.js';
 export { DocumentNotFoundError } from './errors/document-not-found.error.js';
 export { DocumentValidationError } from './errors/document-validation.error.js';
 export { DuplicateValueError } from './errors/duplicate-value.error.js';

@@ -1,9 +1,31 @@
+import { LimitedWarnings } from './cache/limited-warnings.js';
+import { HistoryMissingError } from './errors/history-missing.error.js';
 import { InvalidArgumentError } from './errors/invalid-argument.error.js';
 import { OperationTimeoutError } from './errors/operation-timeout.error.js';
 import { StorageClosedError } from './errors/storage-closed.error.js';
 import { type EventQuery, type EventStore } from './history/event-store.js';
 import { type EventPage, type EventsWithSnapshot, HistoryReader } from './history/history-reader.js';
 import type { SnapshotStore } from './history/snapshot-store.js';
+import type { HistoryPruner } from './history/history-pruner.js';
+import type { StreamFacts, StreamStore } from './history/stream-store.js';
+import { type CatchUp, checkCursor, type Cursor, parseCursor } from './history/cursor.js';
+import type { CompactionGuard } from './maintenance/compaction-guard.js';
+import { checkCompaction, type CompactManyProgress, compactMany } from './maintenance/compact-many.js';
+import { type CompactOptions, Compactor, type CompactResult } from './maintenance/compactor.js';
+import { Snapshots, type SnapshotScheduling } from './maintenance/snapshots.js';
+import type { SnapshotRound, SnapshotSchedulerStatus } from './maintenance/snapshot.scheduler.js';
+import { Purger, type PurgeResult } from './maintenance/purger.js';
+import { upcastWith } from './history/upcasters.js';
+import type { AdoptionStore } from './maintenance/adoption-store.js';
+import { type AdoptOptions, type AdoptReport, Adopter } from './maintenance/adopter.js';
+import type { AuditStore } from './maintenance/audit-store.js';
+import { checkAdopt, checkRebuild, checkRevert, checkVerifyAll } from './maintenance/check-maintenance.js';
+import type { RevertResult } from './maintenance/decide-revert.js';
+import { diffStates, type StateDiff } from './maintenance/diff-states.js';
+import type { CollectionReport, HistoryReport } from './maintenance/history-problem.js';
+import { Rebuilder, type RebuildOptions, type RebuildResult } from './maintenance/rebuilder.js';
+import { Reverter, type RevertOptions, type RevertPoint, type RevertPreview } from './maintenance/reverter.js';
+import { Verifier, type VerifyAllOptions } from './maintenance/verifier.js';
 import { cloneValue, idKey } from './model/bson-values.js';
 import type { Image } from './model/diff.js';
 import type { DocumentEvent } from './model/document-event.js';
@@ -16,6 +38,12 @@ import type { DocumentReader, TransactionSession } from './read/document-reader.
 import type { FindManyOptions, FindOptions } from './read/find-options.js';
 import { KnownVersions } from './read/known-versions.js';
 import { ReadPath } from './read/read-path.js';
+import type { ChangeFeed, FeedStatus } from './watch/change-feed.js';
+import type { EventHub } from './watch/event-hub.js';
+import { EventWatch, type WatchedDocument, type WatchOptions } from './watch/event-watch.js';
+import { historyDiffers } from './watch/history-differs.js';
+import { StorageWatch, type WatchSettings } from './watch/storage-watch.js';
+import { OneDocument } from './maintenance/one-document.js';
 import type { AfterCommit } from './write/after-commit.js';
 import { checkDate, checkExpected, checkInteger, checkMetadata, checkName, checkOptions, checkTimeout } from './write/check-arguments.js';
 import { CommitQueue } from './write/commit-queue.js';
@@ -41,13 +69,23 @@ export interface StorageAdapters {
   readonly cache: DocumentCache;
   readonly events: EventStore;
   readonly snapshots: SnapshotStore;
+  readonly streams: StreamStore;
+  readonly pruner: HistoryPruner;
+  readonly audit: AuditStore;
+  readonly adoption: AdoptionStore;
   readonly caster: DocumentCaster;
   readonly scopes: TransactionScopes;
   readonly afterCommit: AfterCommit;
+  /** Commits of all processes on the database. */
+  readonly feed: ChangeFeed;
+  /** Told of every commit of this process, too. */
+  readonly hub: EventHub;
   /** Runs a function in a transaction of the connection, again after a lost race. */
   readonly runTransaction: <R>(run: (session: TransactionSession) => Promise<R>) => Promise<R>;
   /** Whether a failed read may succeed later. */
   readonly isUnavailable: (error: unknown) => boolean;
+  /** What the scheduler of snapshots needs; `undefined`: there is none. */
+  readonly scheduling?: SnapshotScheduling | undefined;
 }
 
 /** What else one feature needs. */
@@ -57,8 +95,13 @@ export interface StorageSettings {
   readonly random: () => number;
   readonly newOperationId: () => string;
   readonly warn: (message: string) => void;
+  readonly watch: WatchSettings;
+  /** Called at named points of maintenance. @default nothing */
+  readonly checkpoint?: ((name: string) => void | Promise<void>) | undefined;
 }
 
+/** The author of events that record what was done around the storage. */
+const unrecordedClient = 'unrecorded-change';
 /** How long a shutdown waits for writes under way, in ms: the default time budget of a call. */
 const drainMs = 30_000;
 
@@ -67,8 +110,16 @@ export class StorageEngine {
   private readonly readPath: ReadPath;
   private readonly history: HistoryReader;
   private readonly queue: CommitQueue;
+  private readonly verifier: Verifier;
+  private readonly rebuilder: Rebuilder;
+  private readonly adopter: Adopter;
+  private readonly reverter: Reverter;
   private readonly inTransaction: TransactionWriter;
   private readonly tools: WriteTools;
+  private readonly compactor: Compactor;
+  private readonly purger: Purger;
+  private readonly snapshots: Snapshots;
+  private readonly watching: StorageWatch;
   private readonly transactions = new Set<Promise<unknown>>();
   private closing: Promise<void> | undefined;
   private isClosed = false;
@@ -79,10 +130,35 @@ export class StorageEngine {
   ) {
     const { options, now, random } = settings;
     this.readPath = new ReadPath(adapters.reader, adapters.cache, new KnownVersions(), options.versionField);
-    this.history = new HistoryReader(adapters.events, adapters.snapshots, adapters.reader, { versionField: options.versionField, collection: options.collection, now });
-    this.queue = new CommitQueue({ ...adapters, options, random, readPath: this.readPath });
-    this.tools = { options, caster: adapters.caster, events: adapters.events, history: this.history, now, warn: settings.warn };
-    this.inTransaction = new TransactionWriter({ ...adapters, options, readPath: this.readPath });
+    this.history = new HistoryReader(adapters.events, adapters.snapshots, adapters.reader, adapters.streams, { versionField: options.versionField, collection: options.collection, now, pruner: adapters.pruner });
+    this.snapshots = new Snapshots({ ...adapters, options, history: this.history, now, warn: settings.warn });
+    const afterCommit = this.snapshots.listeningTo(adapters.afterCommit);
+    this.queue = new CommitQueue({ ...adapters, afterCommit, options, random, readPath: this.readPath });
+    this.tools = { options, caster: adapters.caster, events: adapters.events, history: this.history, streams: adapters.streams, now, warn: settings.warn };
+    const address = (id: DocumentId): string => `${options.collection}/${String(id)}`;
+    const pruning = { ...adapters, versionField: options.versionField, now, address, checkpoint: settings.checkpoint ?? (() => undefined) };
+    this.verifier = new Verifier({ ...adapters, ...options, random, ...(options.upcasters.length > 0 ? { upcast: upcastWith(options.upcasters, options.collection) } : {}) });
+    const maintaining = { ...adapters, options, now, random, readPath: this.readPath, newOperationId: settings.newOperationId };
+    this.rebuilder = new Rebuilder({ ...maintaining, verifier: this.verifier });
+    this.adopter = new Adopter({ ...maintaining, store: adapters.adoption });
+    this.reverter = new Reverter({ tools: this.tools, reader: adapters.reader, scopes: adapters.scopes, sources: { ...adapters, options, readPath: this.readPath } });
+    this.compactor = new Compactor(pruning);
+    this.purger = new Purger({ ...pruning, readPath: this.readPath, random, newOperationId: settings.newOperationId });
+    this.inTransaction = new TransactionWriter({ ...adapters, afterCommit, options, readPath: this.readPath });
+    const warnings = new LimitedWarnings(settings.warn, now);
+    const stateAt = (id: DocumentId, version: number): Promise<Image | null> => this.history.stateAt(id, version);
+    this.watching = new StorageWatch({
+      ...adapters,
+      options,
+      address,
+      readPath: this.readPath,
+      settings: settings.watch,
+      forget: async (id) => this.readPath.forget(idKey(id)),
+      differs: (id) => historyDiffers(id, { ...adapters, versionField: options.versionField, stateAt }),
+      record: (id) => this.recordUnrecorded(id, maintaining),
+      states: { stateAt, cached: (key, version) => this.readPath.exactly(key, version) },
+      warn: (message) => warnings.warn(message),
+    });
   }
 
   async findOne(id: unknown, options: FindOptions): Promise<Image | null> {
@@ -113,11 +189,12 @@ export class StorageEngine {
       throw new InvalidArgumentError('operationId', 'an upsert with operationId needs an explicit _id, or its repetition would create another document');
     }
     const expected = checkExpected(options.expectedVersion ?? 'any', ['no-document', 'any'] as const, false) as 'no-document' | 'any';
-    const request = this.request(given === undefined ? this.adapters.caster.newId() : this.adapters.caster.castId(given), clientId, options);
+    const isNewId = given === undefined;
+    const request = { ...this.request(isNewId ? this.adapters.caster.newId() : this.adapters.caster.castId(given), clientId, options), isNewId };
     return this.write(
       {
         request,
-        isNewId: given === undefined,
+        isNewId,
         operation: 'create',
         decide: (base, _call, tools) => decideUpsert(request, input, expected, base, tools),
         firstResult: (event) => Promise.resolve({ document: cloneValue(event.operation === 'create' ? event.createdDoc : null) as Image, created: true }),
@@ -166,6 +243,17 @@ export class StorageEngine {
     return this.read(() => this.history.missingEvents(documentId, from, most));
   }
 
+  async catchUp(id: unknown, cursor: Cursor | string | null | undefined): Promise<CatchUp> {
+    const documentId = this.open(id);
+    const from = typeof cursor === 'string' ? parseCursor(cursor) : cursor === undefined || cursor === null ? undefined : checkCursor(cursor);
+    return this.read(() => this.history.catchUp(documentId, from));
+  }
+
+  async streamFacts(id: unknown): Promise<StreamFacts> {
+    const documentId = this.open(id);
+    return this.read(() => this.history.streamFacts(documentId));
+  }
+
   async events(id: unknown, range: EventQuery): Promise<EventPage<Image>> {
     const documentId = this.open(id);
     return this.read(() => this.history.page(documentId, checkRange(range)));
@@ -187,12 +275,91 @@ export class StorageEngine {
 
   async createSnapshot(id: unknown): Promise<Snapshot<Image>> {
     const documentId = this.open(id);
-    return this.read(() => this.history.createSnapshot(documentId));
+    return this.read(() => this.snapshots.create(documentId));
+  }
+
+  snapshotStatus(): SnapshotSchedulerStatus {
+    this.refuseWhenClosed();
+    return this.snapshots.status();
+  }
+
+  async runSnapshots(): Promise<SnapshotRound> {
+    this.refuseWhenClosed();
+    return this.snapshots.runOnce();
+  }
+
+  /** The application is complete: what runs by itself begins. */
+  start(): void {
+    this.snapshots.start();
   }
 
   async eventsWithSnapshot(id: unknown): Promise<EventsWithSnapshot<Image>> {
     const documentId = this.open(id);
     return this.read(() => this.history.eventsWithSnapshot(documentId));
+  }
+
+  async compact(id: unknown, options: CompactOptions): Promise<CompactResult> {
+    const documentId = this.open(id);
+    const policy = checkCompaction(options);
+    return this.read(() => this.compactor.compact(documentId, policy));
+  }
+
+  compactMany(options: CompactOptions): AsyncIterable<CompactManyProgress> {
+    this.refuseWhenClosed();
+    return compactMany(this.adapters.pruner, this.compactor, checkCompaction(options));
+  }
+
+  /** From now on compaction keeps what this one still needs. */
+  guardCompaction(guard: CompactionGuard): void {
+    this.compactor.guard(guard);
+  }
+
+  async purge(id: unknown, clientId: unknown): Promise<PurgeResult> {
+    const documentId = this.open(id);
+    const client = checkName(clientId, 'clientId');
+    return this.read(() => this.purger.purge(documentId, client));
+  }
+
+  async renewEpochs(): Promise<void> {
+    this.refuseWhenClosed();
+    await this.read(() => this.adapters.streams.renewGeneration());
+  }
+
+  async diffBetween(id: unknown, a: unknown, b: unknown): Promise<StateDiff> {
+    const documentId = this.open(id);
+    const [from, to] = [checkInteger(a, 'from', 0), checkInteger(b, 'to', 0)];
+    const [before, after] = await this.read(() => Promise.all([this.history.stateAt(documentId, from), this.history.stateAt(documentId, to)]));
+    return diffStates(before, after, { from, to, versionField: this.settings.options.versionField });
+  }
+
+  async revert(id: unknown, point: RevertPoint, clientId: unknown, options: RevertOptions): Promise<RevertResult<Image> | RevertPreview> {
+    const documentId = this.open(id, checkOptions(options).session);
+    const { toVersion } = checkRevert(point, options);
+    const metadata = { ...checkMetadata(options.metadata), revertOf: { version: toVersion } };
+    const request = this.request(documentId, clientId, { ...options, metadata });
+    if (options.dryRun === true) return this.read(() => this.reverter.preview(request, point, options));
+    return this.reverter.revert(request, point, options, (command) => this.write(command, options));
+  }
+
+  async verify(id: unknown): Promise<HistoryReport> {
+    const documentId = this.open(id);
+    return this.read(() => this.verifier.verify(documentId));
+  }
+
+  async verifyAll(options: VerifyAllOptions): Promise<CollectionReport> {
+    this.refuseWhenClosed();
+    return this.read(() => this.verifier.verifyAll(checkVerifyAll(options)));
+  }
+
+  async rebuild(id: unknown, options: RebuildOptions): Promise<RebuildResult> {
+    const documentId = this.open(id);
+    const { prefer, clientId } = checkRebuild(options);
+    return this.read(() => this.rebuilder.rebuild(documentId, prefer, clientId));
+  }
+
+  async adopt(options: AdoptOptions): Promise<AdoptReport> {
+    this.refuseWhenClosed();
+    return this.read(() => this.adopter.adopt(checkAdopt(options)));
   }
 
   async withTransaction<R>(run: (session: TransactionSession) => Promise<R>): Promise<R> {
@@ -228,6 +395,32 @@ export class StorageEngine {
     return settleAll(ids.map((id: unknown) => () => this.update(id, edit, clientId, options)));
   }
 
+  watch(id: unknown, options: WatchOptions): EventWatch {
+    const given = checkOptions(options);
+    const documentId = id === undefined ? undefined : this.open(id);
+    this.refuseWhenClosed();
+    const { collection } = this.settings.options;
+    const onGap = given.onGap ?? (({ reason }) => this.settings.warn(`${collection}${documentId === undefined ? '' : `/${String(documentId)}`}: somebody who watches is not told everything: ${reason}`));
+    if (typeof onGap !== 'function') throw new InvalidArgumentError('onGap', 'a function is needed that takes what was missed');
+    const maxBuffered = given.maxBuffered === undefined ? 1_000 : checkInteger(given.maxBuffered, 'maxBuffered', 1, 1_000_000);
+    return new EventWatch(this.adapters.hub, documentId === undefined ? undefined : this.watched(documentId), { onGap, maxBuffered });
+  }
+
+  private watched(documentId: DocumentId): WatchedDocument {
+    const key = idKey(documentId);
+    return { documentId, key, known: () => this.readPath.knownVersion(key) };
+  }
+
+  feedStatus(): FeedStatus {
+    this.refuseWhenClosed();
+    return this.adapters.feed.status();
+  }
+
+  /** Begins to listen to the commits of other processes; resolves once they are told. */
+  startWatching(): Promise<void> {
+    return this.watching.start();
+  }
+
   /** Takes no more calls and waits until every write is settled. Calling it again waits for the same. */
   close(): Promise<void> {
     this.closing ??= this.drain();
@@ -236,8 +429,20 @@ export class StorageEngine {
 
   private async drain(): Promise<void> {
     const transactions = within(drainMs, Promise.allSettled(this.transactions));
-    await Promise.all([this.queue.close(drainMs), transactions]);
+    await Promise.all([within(drainMs, this.snapshots.stop()), this.queue.close(drainMs), transactions]);
+    await this.watching.close();
     this.isClosed = true;
+  }
+
+  /** Makes the history lead to a document that was changed around the storage. @returns the number of the event, if one was needed */
+  private async recordUnrecorded(id: DocumentId, maintaining: Omit<ConstructorParameters<typeof Adopter>[0], 'store'>): Promise<number | undefined> {
+    try {
+      return (await this.rebuilder.rebuild(id, 'document', unrecordedClient)).event?.serverSeq;
+    } catch (error) {
+      if (!(error instanceof HistoryMissingError)) throw error;
+      const { adopted } = await new Adopter({ ...maintaining, store: new OneDocument(this.adapters.adoption, id) }).adopt({ clientId: unrecordedClient });
+      return adopted === 0 ? undefined : 1;
+    }
   }
 
   /** A database that cannot be reached is told in the library's words, like everything else. */

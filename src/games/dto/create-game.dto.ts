@@ -1,7 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsNumber, IsString, Length, Matches } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import { IsNumber, IsObject, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
 import type { NewGame } from '../games.service.js';
+import { BossDto } from './boss.dto.js';
 
 const finite = { message: '$property must be a finite number' };
 
@@ -21,4 +22,11 @@ export class CreateGameDto implements NewGame {
   @ApiPropertyOptional({ example: 200, default: 0 })
   @IsNumber({}, finite)
   readonly experience: number = 0;
+
+  @ApiPropertyOptional({ type: BossDto, description: 'Makes the game a raid: `POST /games/:id/hits` strikes this boss.' })
+  @Type(() => BossDto)
+  @ValidateNested()
+  @IsObject()
+  @IsOptional()
+  readonly boss?: BossDto;
 }

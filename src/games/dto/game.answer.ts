@@ -1,4 +1,31 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+
+/** The boss of a raid. */
+export class BossAnswer {
+  @ApiProperty({ example: 'The Iron Warden' })
+  readonly name!: string;
+
+  @ApiProperty({ type: 'integer', example: 312, description: 'What is left; 0 is defeated.' })
+  readonly hp!: number;
+
+  @ApiProperty({ type: 'integer', example: 500 })
+  readonly maxHp!: number;
+}
+
+/** Somebody who struck the boss. */
+export class HeroAnswer {
+  @ApiProperty({ example: 'Ada' })
+  readonly name!: string;
+
+  @ApiProperty({ type: 'integer', example: 4 })
+  readonly hits!: number;
+
+  @ApiProperty({ type: 'integer', example: 61 })
+  readonly damage!: number;
+
+  @ApiProperty({ type: 'integer', example: 0, description: 'Share of the loot.' })
+  readonly gold!: number;
+}
 
 /** A game as JSON. For the OpenAPI page: answers are the stored documents themselves. */
 export class GameAnswer {
@@ -13,6 +40,12 @@ export class GameAnswer {
 
   @ApiProperty({ example: 300 })
   readonly experience!: number;
+
+  @ApiPropertyOptional({ type: BossAnswer, description: 'Only of raids.' })
+  readonly boss?: BossAnswer;
+
+  @ApiPropertyOptional({ type: [HeroAnswer], description: 'Only of raids, from the first strike on.' })
+  readonly heroes?: readonly HeroAnswer[];
 
   @ApiProperty({ format: 'date-time', example: '2026-11-23T18:00:00.000Z' })
   readonly lastUpdated!: string;

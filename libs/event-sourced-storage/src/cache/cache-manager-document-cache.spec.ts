@@ -118,7 +118,7 @@ describe('a document cache on cache-manager', () => {
 
   it('asks the backend a few times only for a hundred puts of one document', async () => {
     const { cache, backend } = bench();
-    await Promise.all(Array.from({ length: 100 }, (_, index) => cache.put(key, entryOf(id, 100 - index))));
+    await Promise.all(Array.from({ length: 100 }, async (_, index) => cache.put(key, entryOf(id, 100 - index))));
     expect((await cache.get(key))?.version).toBe(100);
     expect(backend.sets).toBeLessThanOrEqual(2);
   });

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../model/promises.js';
 import type { CacheBackend } from '../options/storage-options.js';
 import { type CachedDocument, DocumentCache } from '../read/document-cache.js';
 import type { CacheEntry, EntryForm } from './cache-entry.js';
@@ -59,25 +60,39 @@ export class CacheManagerDocumentCache extends DocumentCache {
     this.wishes = new LatestWishes((key, wish) => this.fulfil(key, wish));
   }
 
-  override async get(key: string): Promise<CachedDocument | undefined> {
+  override get(key: string): MaybePromise<CachedDocument | undefined> {
+    return this.store === undefined ? this.ask(key) : this.usable(this.store.get(this.prefix + key)?.value, key);
+  }
+
+  override put(key: string, { version, timestamp, image, bytes }: CachedDocument): MaybePromise<void> {
+    const entry = { key, version, timestamp, image, bytes, expiresAt: this.ttlMs === 0 ? 0 : this.now() + this.ttlMs };
+    if (this.store === undefined) return this.wishes.add(key, { drop: false, value: entry });
+    const there = this.entryOf(this.store.get(this.prefix + key)?.value, key);
+    if (there === undefined || there.version <= version) this.store.set(this.prefix + key, { value: this.form.toBackend(entry) });
+  }
+
+  override drop(key: string): MaybePromise<void> {
+    if (this.store === undefined) return this.wishes.add(key, { drop: true, value: undefined });
+    this.store.delete(this.prefix + key);
+  }
+
+  override mayHold(key: string): boolean {
+    return this.store?.has(this.prefix + key) ?? false;
+  }
+
+  private async ask(key: string): Promise<CachedDocument | undefined> {
     try {
-      const value = await this.read(key);
-      const entry = this.entryOf(value, key);
-      if (entry === undefined && value !== undefined) void this.drop(key);
-      return entry === undefined || this.isExpired(entry) ? undefined : entry;
+      return this.usable(await this.read(key), key);
     } catch (error) {
       this.warn('get', key, error);
       return undefined;
     }
   }
 
-  override put(key: string, { version, timestamp, image }: CachedDocument): Promise<void> {
-    const expiresAt = this.ttlMs === 0 ? 0 : this.now() + this.ttlMs;
-    return this.wishes.add(key, { drop: false, value: { key, version, timestamp, image, expiresAt } });
-  }
-
-  override drop(key: string): Promise<void> {
-    return this.wishes.add(key, { drop: true, value: undefined });
+  private usable(value: unknown, key: string): CachedDocument | undefined {
+    const entry = this.entryOf(value, key);
+    if (entry === undefined && value !== undefined) void this.drop(key);
+    return entry === undefined || this.isExpired(entry) ? undefined : entry;
   }
 
   private async fulfil(key: string, { drop, value }: Wish<CacheEntry>): Promise<void> {
@@ -97,7 +112,6 @@ export class CacheManagerDocumentCache extends DocumentCache {
   }
 
   private async read(key: string): Promise<unknown> {
-    if (this.store !== undefined) return this.store.get(this.prefix + key)?.value;
     return (await within(this.timeoutMs, this.backend.get(this.prefix + key))) ?? undefined;
   }
 

@@ -34,6 +34,11 @@ export class LruDocumentStore {
     return this.entries.get(key);
   }
 
+  /** Whether it is there; asking does not count as use. */
+  has(key: string): boolean {
+    return this.entries.has(key);
+  }
+
   /** An entry that alone is over the bound is not kept, nor what was there before. */
   set(key: string, value: StoredValue): void {
     this.entries.set(key, value);
@@ -49,5 +54,6 @@ export class LruDocumentStore {
 }
 
 function sizeOf({ value }: StoredValue, key: string): number {
-  return overheadBytes + key.length + byteSize(value instanceof SharedEntry ? value.image : value);
+  const bytes = value instanceof SharedEntry ? (value.bytes ?? byteSize(value.image)) : byteSize(value);
+  return overheadBytes + key.length + bytes;
 }

@@ -8,13 +8,15 @@ export class SharedEntry implements CacheEntry {
   readonly timestamp: number;
   readonly expiresAt: number;
   readonly image: Image;
+  readonly bytes: number | undefined;
 
-  constructor({ key, version, timestamp, expiresAt, image }: CacheEntry) {
+  constructor({ key, version, timestamp, expiresAt, image, bytes }: CacheEntry) {
     this.key = key;
     this.version = version;
     this.timestamp = timestamp;
     this.expiresAt = expiresAt;
     this.image = image;
+    this.bytes = bytes;
   }
 }
 

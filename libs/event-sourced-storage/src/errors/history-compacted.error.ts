@@ -1,6 +1,6 @@
 import { EventSourcedStorageError } from './event-sourced-storage.error.js';
 
-/** The events asked for were compacted away. Start again from a snapshot: `getEventsWithSnapshot()` gives one. Not raised yet: nothing compacts so far. */
+/** The events asked for were compacted away. Start again from a state: `catchUp()` and `getEventsWithSnapshot()` give one. */
 export class HistoryCompactedError extends EventSourcedStorageError {
   /** Constant, safe to send to clients; over HTTP usually 410. */
   readonly code = 'HISTORY_COMPACTED';

@@ -5,7 +5,7 @@ import type { TransactionSession } from '../read/document-reader.js';
 
 /** Which events of one document. All bounds are inclusive. */
 export interface EventQuery {
-  /** Lowest number; `0` is as 1. Default 1. */
+  /** Lowest number; `0` or none: from the first event that is kept. */
   readonly from?: number;
   /** Highest number. Default: the newest. */
   readonly to?: number;
@@ -43,4 +43,15 @@ export abstract class EventStore {
 
   /** The event that this operation wrote, or `null`. */
   abstract findOperation(id: DocumentId, operationId: string, options?: EventReadOptions): Promise<DocumentEvent<Image> | null>;
+
+  /** These events of any documents, as far as they are there, per document in the order of the numbers. `keys` name each event once. */
+  async *pick(keys: readonly EventAddress[]): AsyncGenerator<DocumentEvent<Image>> {
+    for (const { documentId, serverSeq } of keys) yield* await this.read(documentId, { from: serverSeq, to: serverSeq });
+  }
+}
+
+/** Which event of which document. */
+export interface EventAddress {
+  readonly documentId: DocumentId;
+  readonly serverSeq: number;
 }

@@ -8,6 +8,7 @@ import { describeDocumentReader } from '../testing/document-reader.contract.js';
 import { describeEventStore } from '../testing/event-store.contract.js';
 import { createMemoryFixture } from '../testing/memory-fixture.js';
 import { describeSnapshotStore } from '../testing/snapshot-store.contract.js';
+import { describeStreamStore } from '../testing/stream-store.contract.js';
 import type { StorageFixture } from '../testing/storage-fixture.js';
 import { MemoryDocumentCache } from './memory-document-cache.js';
 
@@ -18,6 +19,7 @@ const createFixture = (): Promise<StorageFixture> => createMemoryFixture(newId);
 describeDocumentCommitter('MemoryDocumentCommitter', createFixture, samples);
 describeEventStore('MemoryEventStore', createFixture, samples);
 describeSnapshotStore('MemorySnapshotStore', createFixture, samples);
+describeStreamStore('MemoryStreamStore', createFixture);
 describeDocumentReader('MemoryDocumentReader', createFixture, samples);
 describeDocumentCache('MemoryDocumentCache', () => Promise.resolve({ cache: new MemoryDocumentCache(), versionField: 'version', newId, close: () => Promise.resolve() }), samples);
 describeDifferential('memory and memory', createFixture, createFixture, { runs: 200 });

@@ -16,4 +16,8 @@ export class MemoryDocumentCache extends DocumentCache {
   override async drop(key: string): Promise<void> {
     this.entries.delete(key);
   }
+
+  override mayHold(key: string): boolean {
+    return this.entries.has(key);
+  }
 }

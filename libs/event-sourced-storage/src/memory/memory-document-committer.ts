@@ -58,7 +58,7 @@ export class MemoryDocumentCommitter extends DocumentCommitter {
 
   private isExpected({ key, before, expectedVersion }: DocumentChange, seen: MemoryDatabase): boolean {
     const stored = seen.document(key);
-    if (before === null || stored === null) return before === stored;
+    if (before === null || stored === null) return before === stored && (before !== null || seen.stream(key).floor <= expectedVersion);
     return versionOf(stored, this.database.versionField) === expectedVersion;
   }
 }

@@ -343,12 +343,13 @@ function decimalDigits(index: number): number {
  * `undefined` are dropped (in arrays they become `null`, as the driver stores them), Maps become objects, Mongoose documents and other
  * objects with `toBSON()` or `toObject()` what these return, further class instances their own fields, lone surrogates in texts U+FFFD.
  * Buffers stay Buffers and bigints bigints: the driver stores them as Binary and Long.
+ * @param before an image that is never changed; what is the same in it is taken from there, so that the two can be compared at a glance
  * @throws InvalidValueError for what cannot be stored (functions, symbols, invalid Dates, Sets, Promises …), a key that is `__proto__`,
  * `constructor`, `prototype`, `_bsontype` or contains NUL, an array under a name that every object inherits (`toString`), which the driver
  * cannot read back, and for depth over {@link maxDocumentDepth}, which an object in itself has too
  */
-export function normalizeImage(value: unknown): Image {
-  const image = normalizeValue(value, []);
+export function normalizeImage(value: unknown, before?: Image): Image {
+  const image = normalizeValue(value, [], before);
   if (!isPlainObject(image)) throw new InvalidValueError('', 'is no object');
   return image;
 }
@@ -360,43 +361,56 @@ function refuse(trail: Trail, reason: string): never {
   throw new InvalidValueError(trail.join('.'), reason);
 }
 
-function normalizeValue(value: unknown, trail: Trail): unknown {
-  if (typeof value === 'object') return value === null ? null : normalizeObject(value, trail);
+function normalizeValue(value: unknown, trail: Trail, before: unknown): unknown {
+  if (typeof value === 'object') return value === null ? null : normalizeObject(value, trail, before);
   if (typeof value === 'string') return wellFormed(value);
   if (typeof value === 'function' || typeof value === 'symbol') return refuse(trail, `is a ${typeof value}, which cannot be stored`);
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) return refuse(trail, 'is a bigint outside the 64-bit range');
   return value;
 }
 
-function normalizeObject(value: object, trail: Trail): unknown {
-  if (Array.isArray(value)) return normalizeArray(value, trail);
-  if (isPlain(value)) return normalizeFields(value, trail);
-  return tagOf(value) === undefined ? normalizeInstance(value, trail) : normalizeTagged(value, trail);
+function normalizeObject(value: object, trail: Trail, before: unknown): unknown {
+  if (Array.isArray(value)) return normalizeArray(value, trail, Array.isArray(before) ? before : undefined);
+  if (isPlain(value)) return normalizeFields(value, trail, isPlainObject(before) ? before : undefined);
+  if (tagOf(value) !== undefined) return normalizeTagged(value, trail);
+  return isDate(value) && before instanceof Date && value.getTime() === before.getTime() ? before : normalizeInstance(value, trail);
 }
 
-function normalizeArray(array: readonly unknown[], trail: Trail): unknown[] {
+function normalizeArray(array: readonly unknown[], trail: Trail, before: readonly unknown[] | undefined): readonly unknown[] {
   const copy: unknown[] = [];
-  for (let index = 0; index < array.length; index++) copy.push(normalizeChild(index, array[index], trail) ?? null);
-  return copy;
+  let same = before?.length === array.length;
+  for (let index = 0; index < array.length; index++) {
+    const old = before?.[index];
+    const value = normalizeChild(index, array[index], trail, old) ?? null;
+    same &&= value === old;
+    copy.push(value);
+  }
+  return same && before !== undefined ? before : copy;
 }
 
-function normalizeFields(record: PlainObject, trail: Trail): PlainObject {
+function normalizeFields(record: PlainObject, trail: Trail, before: PlainObject | undefined): PlainObject {
   const copy: PlainObject = {};
+  let same = before !== undefined;
+  let fields = 0;
   for (const key of Object.keys(record)) {
     const value = record[key];
     if (value === undefined) continue;
     if (Array.isArray(value) && isInherited(key)) refuse([...trail, key], 'is an array under a name that every object inherits');
-    copy[storableKey(key, trail)] = normalizeChild(key, value, trail);
+    const old = before === undefined || !Object.hasOwn(before, key) ? undefined : before[key];
+    const normal = normalizeChild(key, value, trail, old);
+    same &&= normal === old;
+    fields++;
+    copy[storableKey(key, trail)] = normal;
   }
-  return copy;
+  return same && before !== undefined && fields === Object.keys(before).length ? before : copy;
 }
 
-function normalizeChild(key: string | number, value: unknown, trail: Trail): unknown {
+function normalizeChild(key: string | number, value: unknown, trail: Trail, before: unknown): unknown {
   if (trail.length === maxDocumentDepth) refuse(trail, `is nested deeper than ${maxDocumentDepth} levels, or contains itself`);
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
   if (typeof value === 'string') return wellFormed(value);
   trail.push(String(key));
-  const copy = normalizeValue(value, trail);
+  const copy = normalizeValue(value, trail, before);
   trail.pop();
   return copy;
 }
@@ -438,17 +452,17 @@ function normalizeInstance(value: object, trail: Trail): unknown {
   if (isDate(value)) return Number.isNaN(value.getTime()) ? refuse(trail, 'is an invalid Date') : new Date(value.getTime());
   if (types.isMap(value)) return normalizeMap(value, trail);
   const convert = converterOf(value);
-  if (convert !== undefined) return normalizeValue(convert(), trail);
+  if (convert !== undefined) return normalizeValue(convert(), trail, undefined);
   if (types.isUint8Array(value)) return copyBytes(value);
   if (types.isRegExp(value)) return bsonFlags(value) === value.flags ? value : refuse(trail, 'is a RegExp with flags other than g, i and m');
-  if (types.isBoxedPrimitive(value)) return normalizeValue(value.valueOf(), trail);
+  if (types.isBoxedPrimitive(value)) return normalizeValue(value.valueOf(), trail, undefined);
   if (hidesItsContent(value)) return refuse(trail, `is a ${value.constructor.name}, which cannot be stored`);
-  return normalizeFields({ ...value }, trail);
+  return normalizeFields({ ...value }, trail, undefined);
 }
 
 function normalizeMap(map: ReadonlyMap<unknown, unknown>, trail: Trail): PlainObject {
   for (const key of map.keys()) if (typeof key !== 'string') refuse(trail, 'is a Map with a key that is no string');
-  return normalizeFields(objectOf(map), trail);
+  return normalizeFields(objectOf(map), trail, undefined);
 }
 
 function objectOf(map: ReadonlyMap<unknown, unknown>): PlainObject {

@@ -10,4 +10,6 @@ export interface Snapshot<T = Record<string, unknown>> {
   readonly state: T | null;
   /** When the snapshot was made, by the clock of the process that made it. */
   readonly createdAt: Date;
+  /** Shape of `state`, as of the event at that number, for upcasters; absent means the first shape. */
+  readonly schemaVersion?: number;
 }

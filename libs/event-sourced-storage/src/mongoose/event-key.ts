@@ -4,7 +4,7 @@ import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { isPlainObject } from '../model/bson-values.js';
 import type { DocumentId } from '../model/document-id.js';
 
-const { Long, MaxKey } = mongoose.mongo;
+const { Long, MaxKey, MinKey } = mongoose.mongo;
 
 /** The `_id` of an event. The order of the keys is part of the identity. */
 export interface EventKey {
@@ -43,6 +43,43 @@ export function eventRange(id: DocumentId, from: number, to?: number): EventRang
   return { _id: { $gte: { d, v: storedNumber(from) }, $lte: end } };
 }
 
+/** Whatever is stored under a key `{ d, v }` of a document, also where `v` is no number that the storage writes. */
+export function wholeHistory(id: DocumentId): object {
+  const d = storedId(id);
+  return { _id: { $gte: { d, v: new MinKey() }, $lte: { d, v: new MaxKey() } } };
+}
+
+/** The key of the last event of a history that could be. */
+export function endOfHistory(id: DocumentId): object {
+  return { d: storedId(id), v: new MaxKey() };
+}
+
+/** The histories of all documents after this one, in the order of their ids; `undefined`: all. */
+export function historiesAfter(id: DocumentId | undefined): object {
+  return eventsAfter(id === undefined ? undefined : endOfHistory(id));
+}
+
+/** The events of all documents with a key above this one, in the order of the keys; `undefined`: all. */
+export function eventsAfter(key: object | undefined): object {
+  const end = { d: new MaxKey(), v: new MaxKey() };
+  return { _id: key === undefined ? { $gte: { d: new MinKey(), v: new MinKey() }, $lte: end } : { $gt: key, $lte: end } };
+}
+
+/** Every event of these documents, whatever the form of its key. Served by the index on document and operation. */
+export function anyEventOf(ids: readonly DocumentId[]): object {
+  return { '_id.d': { $in: ids.map((id) => storedId(id)) } };
+}
+
+/** Every event of the histories that come after the one of `id` in the index; all of them without `id`. Take the first only. */
+export function beyondHistory(id: DocumentId | undefined): object {
+  return id === undefined ? {} : { _id: { $gt: { d: storedId(id), v: new MaxKey() } } };
+}
+
+/** Single events of any documents, by their whole keys. @throws InvalidArgumentError when an id or a number is none */
+export function pickedEvents(keys: readonly { readonly documentId: DocumentId; readonly serverSeq: number }[]): { readonly _id: { readonly $in: readonly EventKey[] } } {
+  return { _id: { $in: keys.map(({ documentId, serverSeq }) => eventKey(documentId, serverSeq)) } };
+}
+
 /** The event that an operation of a document wrote. Served by the unique index on the same two fields. @throws InvalidArgumentError when the id is none */
 export function operationFilter(id: DocumentId, operationId: string): OperationFilter {
   return { '_id.d': storedId(id), operationId: { $eq: operationId } };
@@ -58,7 +95,8 @@ export function storedId(id: DocumentId): DocumentId {
   return id;
 }
 
-function isId(id: unknown): boolean {
+/** Whether it is a value that can be the id of a document. */
+export function isId(id: unknown): id is DocumentId {
   if (typeof id === 'string' || typeof id === 'bigint') return true;
   if (typeof id === 'number') return Number.isFinite(id);
   return typeof id === 'object' && id !== null && !isPlainObject(id) && idClasses.has((id as { _bsontype?: unknown })._bsontype);

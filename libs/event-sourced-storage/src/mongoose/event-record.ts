@@ -3,6 +3,7 @@ import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentEvent, EventMetadata } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
+import { checksumOf } from './event-checksum.js';
 import { eventKey } from './event-key.js';
 
 /** What all stored events have. `documentId` and `serverSeq` are in the `_id` only. */
@@ -18,6 +19,8 @@ interface RecordOf<O extends DocumentEvent['operation']> {
   readonly schemaVersion?: number;
   readonly transactionId?: string;
   readonly metadata?: EventMetadata;
+  /** Of all the bytes before it; see `event-checksum.ts`. Never shown. */
+  readonly crc?: number;
 }
 
 /** An event as stored. */
@@ -25,6 +28,12 @@ export type EventRecord =
   | (RecordOf<'create'> & { readonly createdDoc: Image })
   | (RecordOf<'update'> & { readonly diff: DiffPaths })
   | (RecordOf<'delete'> & { readonly deletedDoc: Image });
+
+/** The same with its checksum as the last field. */
+export function toCheckedRecord(event: DocumentEvent<Image>, flight: unknown): EventRecord {
+  const record = toRecord(event, flight);
+  return { ...record, crc: checksumOf(record) };
+}
 
 /** The record of an event; `flight` is the mark of the commit that it is part of. */
 export function toRecord(event: DocumentEvent<Image>, flight: unknown): EventRecord {

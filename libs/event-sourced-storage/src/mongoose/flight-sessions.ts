@@ -15,11 +15,19 @@ const killAttempts = 5;
  */
 export class FlightSessions {
   private readonly idle: Session[] = [];
+  /** Those that may be writing. */
+  private readonly living = new Set<Session>();
 
   constructor(
     private readonly client: () => Client,
     private readonly lease: Pick<ProcessLease, 'register' | 'unregister'>,
+    private readonly onChange: () => void = (): void => undefined,
   ) {}
+
+  /** How the server calls the sessions that this process writes with. A killed one is not among them: what it may still do is news. */
+  ids(): mongoose.mongo.Binary[] {
+    return [...this.living].flatMap(({ id }) => id?.id ?? []);
+  }
 
   /** @throws what registering a new session throws: then nothing was begun */
   async take(): Promise<Session> {
@@ -32,6 +40,8 @@ export class FlightSessions {
       void session.endSession().catch(() => undefined);
       throw error;
     }
+    this.living.add(session);
+    this.onChange();
     return session;
   }
 
@@ -45,6 +55,8 @@ export class FlightSessions {
    */
   async kill(session: Session): Promise<void> {
     const { id } = session;
+    this.living.delete(session);
+    this.onChange();
     for (let attempt = 1; attempt <= killAttempts; attempt++) {
       try {
         await within('killSessions', killMs, this.client().db('admin').command({ killSessions: [id] }));

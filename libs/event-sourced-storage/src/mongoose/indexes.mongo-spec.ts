@@ -3,7 +3,7 @@ import mongoose, { type Connection, type mongo } from 'mongoose';
 import { IndexMismatchError } from '../errors/index-mismatch.error.js';
 import { operationIndex, prepareCollections, snapshotIndex } from './indexes.js';
 
-const names = { documents: 'd', events: 'e', snapshots: 's' };
+const names = { documents: 'd', events: 'e', snapshots: 's', streams: 'r' };
 
 describe('prepareCollections', () => {
   const dbName = `test_${process.env['JEST_WORKER_ID']}_indexes`;
@@ -26,7 +26,7 @@ describe('prepareCollections', () => {
 
   it('makes what is missing', async () => {
     await prepareCollections(connection, names);
-    expect(await collections()).toEqual(['d', 'e', 's']);
+    expect(await collections()).toEqual(['d', 'e', 'r', 's']);
     expect(await raw('e').indexes()).toContainEqual(expect.objectContaining({ name: operationIndex, key: { '_id.d': 1, operationId: 1 }, unique: true }));
     expect(await raw('s').indexes()).toContainEqual(expect.objectContaining({ name: snapshotIndex, key: { documentId: 1, serverSeq: 1 }, unique: true }));
   });
@@ -58,7 +58,7 @@ describe('prepareCollections', () => {
     const others = await Promise.all(Array.from({ length: 6 }, () => open().asPromise()));
     try {
       await Promise.all(others.map((each) => prepareCollections(each, names)));
-      expect(await collections()).toEqual(['d', 'e', 's']);
+      expect(await collections()).toEqual(['d', 'e', 'r', 's']);
       expect(await raw('e').indexes()).toHaveLength(2);
     } finally {
       await Promise.all(others.map((each) => each.close()));

@@ -7,6 +7,8 @@ export interface FeatureCollections {
   readonly documents: string;
   readonly events: string;
   readonly snapshots: string;
+  /** Of the histories that are not plain "from 1". */
+  readonly streams: string;
 }
 
 /** Name of the index that allows one event per operation of a document, as a duplicate-key error shows it. */
@@ -28,11 +30,18 @@ const conflicts: ReadonlySet<unknown> = new Set([85, 86, 11_000]);
 export async function prepareCollections(connection: Connection, names: FeatureCollections): Promise<void> {
   const database = databaseOf(connection);
   const existing = await collectionNames(database);
-  for (const name of [names.documents, names.events, names.snapshots]) {
+  for (const name of [names.documents, names.events, names.snapshots, names.streams]) {
     if (!existing.has(name)) await createCollection(database, name);
   }
   await ensureUnique(database.collection(names.events), operationIndex, { '_id.d': 1, operationId: 1 });
   await ensureUnique(database.collection(names.snapshots), snapshotIndex, { documentId: 1, serverSeq: 1 });
+}
+
+/** Makes collections that are missing and need no index but that of their keys. */
+export async function ensureCollections(connection: Connection, names: readonly string[]): Promise<void> {
+  const database = databaseOf(connection);
+  const existing = await collectionNames(database);
+  for (const name of names) if (!existing.has(name)) await createCollection(database, name);
 }
 
 async function collectionNames(database: mongo.Db): Promise<ReadonlySet<string>> {

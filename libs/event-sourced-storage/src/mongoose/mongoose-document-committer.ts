@@ -13,11 +13,12 @@ import type { CommitOutcome, DocumentChange } from '../write/document-change.js'
 import { type CommitOptions, DocumentCommitter } from '../write/document-committer.js';
 import { type DocumentWrite, groupByDocument, putOf, removalOf } from './document-writes.js';
 import { asError, codeOf, duplicateIndexName, failedIndex, isDuplicateKey, isRace, isTooLarge, isTransient, isUnavailable } from './driver-errors.js';
-import { type EventRecord, toRecord } from './event-record.js';
+import { type EventRecord, toCheckedRecord, toRecord } from './event-record.js';
 import { eventKey } from './event-key.js';
 import type { FlightSessions } from './flight-sessions.js';
 import { operationIndex } from './indexes.js';
 import type { Orphans } from './orphans.js';
+import type { StreamRecord } from './mongoose-stream-store.js';
 import { rawCollection } from './raw-collection.js';
 import { majorityTransaction } from './transaction-options.js';
 import { runWrites } from './run-writes.js';
@@ -52,7 +53,7 @@ interface Landing {
 export class MongooseDocumentCommitter extends DocumentCommitter {
   constructor(
     private readonly connection: Connection,
-    private readonly options: Pick<ResolvedFeatureOptions, 'collection' | 'eventsCollection' | 'versionField' | 'maxDocumentBytes'>,
+    private readonly options: Pick<ResolvedFeatureOptions, 'collection' | 'eventsCollection' | 'streamsCollection' | 'versionField' | 'maxDocumentBytes'> & { readonly eventChecksums?: boolean },
     private readonly sessions: FlightSessions,
     private readonly orphans: Pick<Orphans, 'held' | 'free'>,
     private readonly newFlightId: () => unknown = (): unknown => new mongoose.mongo.ObjectId(),
@@ -124,6 +125,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
   private async writeDocuments(groups: readonly DocumentWrite[], session: Session): Promise<number> {
     const { versionField, collection } = this.options;
     const looksFirst = groups.length >= looksFirstFrom;
+    if (await this.hasCreateBelowFloor(groups, session)) return 0;
     const writing = looksFirst ? await this.expected(groups, session) : groups;
     const puts = writing.map((group) => putOf(group, versionField, looksFirst ? 'done' : 'in the filter'));
     const putting = writing.filter((_, index) => puts[index] !== null);
@@ -156,8 +158,22 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     return groups.filter(({ first }) => first.before === null || versions.get(first.key) === first.expectedVersion);
   }
 
+  /**
+   * Whether a create was decided before the history of its id was compacted or erased: the number that it would take is gone, so that
+   * nothing else would stop it. It happens so rarely that the whole flight may look again.
+   */
+  private async hasCreateBelowFloor(groups: readonly DocumentWrite[], session: Session): Promise<boolean> {
+    const creates = groups.filter(({ first }) => first.before === null && first.isNewId !== true);
+    if (creates.length === 0) return false;
+    const filter = { _id: { $in: creates.map(({ first }) => first.documentId) } } as object;
+    const found = await rawCollection<StreamRecord>(this.connection, this.options.streamsCollection).find(filter, { session, projection: { floor: 1 }, batchSize: creates.length + 1 }).toArray();
+    const floors = new Map(found.map(({ _id, floor }) => [idKey(_id), Number(floor ?? 0)]));
+    return creates.some(({ first }) => (floors.get(first.key) ?? 0) > first.expectedVersion);
+  }
+
   private async insertEvents(groups: readonly DocumentWrite[], flight: unknown, session: Session): Promise<void> {
-    const records = groups.flatMap((group) => group.changes.map((change) => toRecord(change.event, flight)));
+    const record = this.options.eventChecksums === true ? toCheckedRecord : toRecord;
+    const records = groups.flatMap((group) => group.changes.map((change) => record(change.event, flight)));
     await runWrites(this.connection, { insert: this.options.eventsCollection, documents: records, ordered: true }, session);
   }
 

@@ -21,7 +21,7 @@ describe('MongooseEventStore', () => {
 
   beforeAll(async () => {
     await connection.asPromise();
-    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's' });
+    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's', streams: 'r' });
     connection.getClient().on('commandStarted', ({ command }) => void sent.push(command));
   });
   afterAll(async () => {

@@ -1,9 +1,9 @@
 import type { Connection, mongo } from 'mongoose';
-import { type EventQuery, type EventReadOptions, EventStore } from '../history/event-store.js';
+import { type EventAddress, type EventQuery, type EventReadOptions, EventStore } from '../history/event-store.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
-import { eventRange, operationFilter } from './event-key.js';
+import { eventRange, operationFilter, pickedEvents } from './event-key.js';
 import { type EventRecord, fromRecord } from './event-record.js';
 import { rawCollection } from './raw-collection.js';
 import { readLevel } from './read-level.js';
@@ -40,6 +40,12 @@ export class MongooseEventStore extends EventStore {
   async findOperation(id: DocumentId, operationId: string, options: EventReadOptions = {}): Promise<DocumentEvent<Image> | null> {
     const record = await this.collection().findOne(operationFilter(id, operationId) as object, readLevel(options));
     return record === null ? null : fromRecord(record);
+  }
+
+  override async *pick(keys: readonly EventAddress[]): AsyncGenerator<DocumentEvent<Image>, void, undefined> {
+    if (keys.length === 0) return;
+    const found = this.collection().find(pickedEvents(keys) as object, { ...readLevel({}), sort: { _id: 1 }, batchSize });
+    for await (const record of found) yield fromRecord(record);
   }
 
   private find(id: DocumentId, query: EventQuery, options: EventReadOptions): mongo.FindCursor<EventRecord> {

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { prepareCollections } from './indexes.js';
 import { MongooseSnapshotStore } from './mongoose-snapshot-store.js';
 
-const { ObjectId } = mongoose.mongo;
+const { Long, ObjectId } = mongoose.mongo;
 
 describe('MongooseSnapshotStore', () => {
   const dbName = `test_${process.env['JEST_WORKER_ID']}_snapshot_store`;
@@ -14,7 +14,7 @@ describe('MongooseSnapshotStore', () => {
 
   beforeAll(async () => {
     await connection.asPromise();
-    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's' });
+    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's', streams: 'r' });
     connection.getClient().on('commandStarted', ({ command }) => void sent.push(command));
   });
   afterAll(async () => {
@@ -45,6 +45,56 @@ describe('MongooseSnapshotStore', () => {
     const saved = await Promise.all(Array.from({ length: 40 }, (_, index) => store.save({ documentId, serverSeq: 1, state: { _id: documentId, index }, createdAt: new Date(index) })));
     expect(await raw().countDocuments({ documentId })).toBe(1);
     for (const each of saved) expect(each).toEqual(saved[0]);
+  });
+
+  describe('a damaged one', () => {
+    const warnings: string[] = [];
+    const watched = new MongooseSnapshotStore(connection, 's', (message) => void warnings.push(message));
+
+    async function three(): Promise<mongo.ObjectId> {
+      const documentId = new ObjectId();
+      for (const serverSeq of [1, 2, 3]) await watched.save({ documentId, serverSeq, state: { _id: documentId, gold: serverSeq }, createdAt: new Date(serverSeq) });
+      warnings.length = 0;
+      return documentId;
+    }
+
+    it.each([
+      ['a changed value', { $set: { 'state.gold': 4 } }],
+      ['a changed type', { $set: { 'state.gold': '3' } }],
+      ['a lost field', { $unset: { 'state.gold': '' } }],
+      ['a lost state', { $unset: { state: '' } }],
+      ['a state too many', { $set: { state: null } }],
+      ['a wrong number', { $set: { serverSeq: Long.fromNumber(4) } }],
+    ])('%s: it is passed over, and told', async (_name, damage) => {
+      const documentId = await three();
+      await raw().updateOne({ documentId, serverSeq: 3 }, damage);
+      expect((await watched.newest(documentId))?.serverSeq).toBe(2);
+      expect(warnings).toEqual([expect.stringMatching(new RegExp(`^s/${documentId.toHexString()}@[34]: the snapshot is damaged`)) as unknown]);
+      await raw().updateMany({ documentId }, { $set: { state: { other: true } } });
+      expect(await watched.newest(documentId)).toBeNull();
+    });
+
+    it('is replaced when it is made again', async () => {
+      const documentId = await three();
+      await raw().updateOne({ documentId, serverSeq: 3 }, { $set: { 'state.gold': 4 } });
+      const again = { documentId, serverSeq: 3, state: { _id: documentId, gold: 3 }, createdAt: new Date(9) };
+      expect(await watched.save(again)).toEqual(again);
+      expect(await watched.newest(documentId)).toEqual(again);
+      expect(warnings).toEqual([]);
+    });
+
+    it('one without a digest is of an earlier version, and believed', async () => {
+      const documentId = new ObjectId();
+      await raw().insertOne({ documentId, serverSeq: Long.fromNumber(1), state: { _id: documentId }, createdAt: new Date(1) });
+      expect((await watched.newest(documentId))?.state).toEqual({ _id: documentId });
+    });
+
+    it('types that the driver hands out as others are no damage', async () => {
+      const documentId = new Long(7);
+      const state = { _id: documentId, long: Long.fromNumber(5), int: new mongoose.mongo.Int32(4), double: new mongoose.mongo.Double(3), bytes: Buffer.from('a'), 7: 1, a: 1, 2: 3 };
+      await watched.save({ documentId, serverSeq: 1, state, createdAt: new Date(1) });
+      expect((await watched.newest(documentId))?.serverSeq).toBe(1);
+    });
   });
 
   it.each([undefined, null, {}, { $gt: '' }, [new ObjectId()]])('never asks with %p', async (id) => {

@@ -45,7 +45,8 @@ export class ProcessLease {
 
   /** Ends the open transactions of processes that have died. Resolves with the number of such processes. */
   async buryDead(): Promise<number> {
-    const isDead = { $expr: { $lt: ['$beatAt', { $subtract: ['$$NOW', deadAfterMs] }] }, _id: { $ne: this.id } };
+    // named leases in the same collection have no beat, and a missing date is below every date
+    const isDead = { beatAt: { $type: 'date' }, $expr: { $lt: ['$beatAt', { $subtract: ['$$NOW', deadAfterMs] }] }, _id: { $ne: this.id } };
     const dead = await this.leases.find(isDead as object).toArray();
     for (const { _id, lsids, beatAt } of dead) {
       if (lsids.length > 0) await this.connection.getClient().db('admin').command({ killSessions: lsids });

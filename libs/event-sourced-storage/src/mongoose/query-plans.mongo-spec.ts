@@ -8,7 +8,10 @@ import { type EventRecord, toRecord } from './event-record.js';
 import { prepareCollections } from './indexes.js';
 import { MongooseDocumentReader } from './mongoose-document-reader.js';
 import { MongooseEventStore } from './mongoose-event-store.js';
+import { MongooseHistoryPruner } from './mongoose-history-pruner.js';
+import { MongooseHistoryIndex } from './mongoose-history-index.js';
 import { MongooseSnapshotStore } from './mongoose-snapshot-store.js';
+import { MongooseStreamStore } from './mongoose-stream-store.js';
 
 const { Long, ObjectId } = mongoose.mongo;
 
@@ -33,13 +36,16 @@ describe('every query is answered by its index', () => {
   const connection = mongoose.createConnection(process.env['TEST_MONGODB_URI'] ?? '', { dbName: `test_${process.env['JEST_WORKER_ID']}_plans`, monitorCommands: true });
   const events = new MongooseEventStore(connection, 'e');
   const snapshots = new MongooseSnapshotStore(connection, 's');
+  const histories = new MongooseHistoryIndex(connection, 'e');
   const documents = new MongooseDocumentReader(connection, 'd');
+  const streams = new MongooseStreamStore(connection, 'r');
+  const pruner = new MongooseHistoryPruner(connection, { collection: 'd', eventsCollection: 'e', snapshotsCollection: 's', streamsCollection: 'r', runTransaction: () => Promise.reject(new Error('not here')) });
   const sent: mongo.Document[] = [];
 
   beforeAll(async () => {
     await connection.asPromise();
     const database = connection.db as mongo.Db;
-    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's' });
+    await prepareCollections(connection, { documents: 'd', events: 'e', snapshots: 's', streams: 'r' });
     const history = ids.flatMap((documentId) => Array.from({ length: perDocument }, (_, index) => toRecord(eventOf(documentId, index + 1), new ObjectId())));
     await database.collection<EventRecord>('e').insertMany(history);
     await database.collection('d').insertMany(ids.map((_id) => ({ _id, version: perDocument })));
@@ -116,6 +122,16 @@ describe('every query is answered by its index', () => {
     expectIndexed(plan, range);
   });
 
+  it('single events of several documents read those and nothing else', async () => {
+    const keys = ids.slice(0, 5).flatMap((documentId) => [3, 50].map((serverSeq) => ({ documentId, serverSeq })));
+    const { stages, keys: examined, fetched } = await planOf(async () => {
+      for await (const event of events.pick(keys)) void event;
+    });
+    expect(stages).not.toContain('COLLSCAN');
+    expect(examined).toBeLessThanOrEqual(keys.length * 2 + 1);
+    expect(fetched).toBe(keys.length);
+  });
+
   it('the head', async () => {
     expectIndexed(await planOf(() => events.head(id)), 1);
     expectIndexed(await planOf(() => events.head(new ObjectId())), 0);
@@ -132,9 +148,61 @@ describe('every query is answered by its index', () => {
     expectIndexed(await planOf(() => snapshots.newest(id, 5)), 0);
   });
 
+  it('the entries of snapshots', async () => {
+    expectIndexed(await planOf(() => snapshots.list(id)), 10);
+    expectIndexed(await planOf(() => snapshots.list(id, 1)), 1);
+    expectIndexed(await planOf(() => snapshots.list(new ObjectId())), 0);
+  });
+
+  it('the end and the beginning of a history', async () => {
+    expectIndexed(await planOf(() => histories.head(id)), 1);
+    expectIndexed(await planOf(() => histories.oldestAt(id)), 1);
+    expectIndexed(await planOf(() => histories.head(new ObjectId())), 0);
+  });
+
+  it('the next history, without a look at the events of the one before', async () => {
+    const plan = await planOf(() => histories.idsAfter(id, 1));
+    expect(plan.stages).not.toContain('COLLSCAN');
+    expect(plan.stages).not.toContain('SORT');
+    expect([plan.keys, plan.fetched]).toEqual([1, 0]);
+  });
+
+  it('the size of the end of a history reads that end', async () => {
+    sent.length = 0;
+    expect(await histories.bytesAfter(id, 90)).toBeGreaterThan(10 * 50);
+    const { pipeline } = sent.find((command) => 'aggregate' in command) as { pipeline: mongo.Document[] };
+    const explained = JSON.stringify(await connection.db?.collection('e').aggregate(pipeline).explain('executionStats'));
+    expect(explained).not.toContain('COLLSCAN');
+    expect(/"totalDocsExamined":(\d+)/.exec(explained)?.[1]).toBe('10');
+  });
+
   it('a snapshot that is there already', async () => {
     const plan = await planOf(() => snapshots.save({ documentId: id, serverSeq: 50, state: null, createdAt: new Date() }), 'findAndModify');
     expectIndexed(plan, 1);
+  });
+
+  it('the facts of a history, with the generation', async () => {
+    await streams.read(id); // draws the generation
+    await streams.raiseFloor(id, { floor: 1, floorAt: new Date() });
+    const found = await planOf(() => streams.read(id));
+    expect(found.stages).toContain('IXSCAN');
+    expect(found.keys).toBeLessThanOrEqual(4);
+    expect(found.fetched).toBe(2);
+    expect((await planOf(() => streams.read(new ObjectId()))).fetched).toBe(1);
+    expect((await planOf(() => streams.wasErased(id, 'op'))).keys).toBeLessThanOrEqual(1);
+  });
+
+  it('the events of a batch that is removed', async () => {
+    const last = ids.at(-1) as mongo.ObjectId;
+    expectIndexed(await planOf(() => pruner.removeEvents(last, 5, 3)), 3);
+    expectIndexed(await planOf(() => pruner.removeEvents(last, 3, 3)), 0);
+    expect(await connection.db?.collection('e').countDocuments({ '_id.d': last })).toBe(perDocument - 3);
+  });
+
+  it('the next history', async () => {
+    const iterator = pruner.documentIds()[Symbol.asyncIterator]();
+    expectIndexed(await planOf(() => iterator.next()), 1);
+    expectIndexed(await planOf(() => iterator.next()), 1);
   });
 
   it('a document', async () => {

@@ -19,6 +19,8 @@ export interface TransactionParts {
   readonly scopes: MongooseTransactionScopes;
   readonly options: { readonly maxRetries: number; readonly retryDelayMs: number; readonly maxRetryDelayMs: number; readonly timeoutMs: number };
   readonly random: () => number;
+  /** After such a failure somebody may still be working in the session: nobody else may get it. */
+  readonly mustKill?: (error: unknown) => boolean;
 }
 
 /** One answer of the server is waited for so long, in ms; a commit is then sent again, which the server knows to be the same. */
@@ -43,7 +45,7 @@ export async function runTransaction<R>(parts: TransactionParts, run: (session: 
       return result;
     } catch (error) {
       const isUnknown = error instanceof IndeterminateOutcomeError && error.operationId === scope.transactionId;
-      await (isUnknown ? parts.sessions.kill(session) : abort(parts, session));
+      await (isUnknown || parts.mustKill?.(error) === true ? parts.sessions.kill(session) : abort(parts, session));
       scope.end(isUnknown ? 'unknown' : 'aborted');
       const isWorthwhile = (isTransient(error) || scope.hasConflict) && !isUnknown;
       if (!isWorthwhile || attempt > parts.options.maxRetries || performance.now() >= deadline) throw error;

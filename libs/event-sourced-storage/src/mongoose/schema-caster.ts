@@ -2,13 +2,13 @@ import { applyDiff } from '../history/apply-diff.js';
 import { cloneValue, sameValue } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
-import { DocumentCaster } from '../write/document-caster.js';
+import { DocumentCaster, type TimestampFields } from '../write/document-caster.js';
 import { castByDocument, ownerWithoutId, type PathEdit } from './cast-by-document.js';
 import { castId, newId } from './cast-id.js';
 import { castValue, needsValidation, validateValue } from './cast-value.js';
 import { type AnyModel, isLiveDocument, liveModel, type LiveModel, type PathType, type SchemaShape } from './mongoose-internals.js';
 import { schemaPath, type SchemaPath, type Stamp, valueAt } from './schema-path.js';
-import { documentStamp, stampNew, stampValue } from './schema-timestamps.js';
+import { documentStamp, stampNew, stampValue, timestampNames } from './schema-timestamps.js';
 import { refuseUnstorable, storedValue } from './stored-value.js';
 import { validationError } from './validation-problems.js';
 
@@ -97,6 +97,11 @@ export class SchemaCaster extends DocumentCaster {
     if (!cast.some(({ target, value }) => needsValidation(target, value))) return image();
     // whoever fails is asked again with a whole document as `this`, whose word is final
     return validateValues(cast, edited).then(image, byDocument);
+  }
+
+  override timestamps(image: Image): TimestampFields {
+    const { schema, stamp } = this.factsOf(image);
+    return { ...(stamp === undefined ? {} : { updatedAt: stamp.path }), names: timestampNames(schema) };
   }
 
   private async castByDocument(facts: SchemaFacts, before: Image, edited: Image, edits: readonly PathEdit[], now: Date): Promise<Image> {

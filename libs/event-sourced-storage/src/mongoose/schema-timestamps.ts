@@ -14,6 +14,15 @@ export function documentStamp(schema: SchemaShape): Stamp | undefined {
   return typeof path === 'string' && field !== undefined ? { path, field, schema } : undefined;
 }
 
+/** What timestamp fields are called in the schema and in those inside it. */
+export function timestampNames(schema: SchemaShape, seen: Set<SchemaShape> = new Set<SchemaShape>()): ReadonlySet<string> {
+  if (seen.has(schema)) return new Set();
+  seen.add(schema);
+  const { createdAt, updatedAt } = schema.$timestamps ?? {};
+  const own = [createdAt, updatedAt].flatMap((path) => (typeof path === 'string' ? [path.slice(path.lastIndexOf('.') + 1)] : []));
+  return new Set([...own, ...schema.childSchemas.flatMap((child) => [...timestampNames(child.schema, seen)])]);
+}
+
 /** The value of a timestamp field: its own type, so that one declared as Number holds milliseconds. */
 export function stampValue({ field, schema }: Stamp, now: Date): unknown {
   return storedValue(field.cast(currentTime(schema, now)));

@@ -1,6 +1,9 @@
-import { type DynamicModule, Global, type InjectionToken, Module, type ModuleMetadata, type OnModuleInit, type OptionalFactoryDependency, type Provider } from '@nestjs/common';
+import { type DynamicModule, Global, type InjectionToken, Module, type ModuleMetadata, type OnApplicationBootstrap, type OnModuleInit, type OptionalFactoryDependency, type Provider } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { DurableHandlers } from '../delivery/durable-handlers.js';
 import type { StorageModuleOptions } from '../options/storage-options.js';
+import { startDeliveries } from './deliveries.js';
+import { listenToDocuments } from './document-listeners.js';
 import { refuseAmbiguousInjection } from './refuse-ambiguous-injection.js';
 import { refuseProblems, StorageRoot } from './storage-root.js';
 import { storageRootToken } from './tokens.js';
@@ -18,7 +21,7 @@ export interface StorageModuleAsyncOptions extends Pick<ModuleMetadata, 'imports
 /** The one global part of the module. */
 @Global()
 @Module({})
-export class EventSourcedStorageCoreModule implements OnModuleInit {
+export class EventSourcedStorageCoreModule implements OnModuleInit, OnApplicationBootstrap {
   constructor(
     private readonly modules: ModulesContainer,
     private readonly moduleRef: ModuleRef,
@@ -38,11 +41,18 @@ export class EventSourcedStorageCoreModule implements OnModuleInit {
       useFactory: (given: StorageModuleOptions, moduleRef: ModuleRef) => new StorageRoot(given, moduleRef),
       inject: [givenOptionsToken, ModuleRef],
     };
-    return { module: EventSourcedStorageCoreModule, imports, providers: [options, root], exports: [storageRootToken] };
+    const handlers: Provider = { provide: DurableHandlers, useFactory: (made: StorageRoot) => made.durableHandlers, inject: [storageRootToken] };
+    return { module: EventSourcedStorageCoreModule, imports, providers: [options, root, handlers], exports: [storageRootToken, DurableHandlers] };
   }
 
   onModuleInit(): void {
     refuseProblems(this.moduleRef.get<StorageRoot>(storageRootToken).problems);
     refuseAmbiguousInjection(this.modules);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const root = this.moduleRef.get<StorageRoot>(storageRootToken);
+    listenToDocuments(root, this.modules, this.moduleRef);
+    await startDeliveries(root, this.modules, this.moduleRef);
   }
 }

@@ -3,20 +3,33 @@ import mongoose from 'mongoose';
 import { CacheManagerDocumentCache } from '../cache/cache-manager-document-cache.js';
 import type { ImageCodec } from '../cache/encoded-entries.js';
 import { NoDocumentCache } from '../cache/no-document-cache.js';
+import { inPresentShape } from '../history/upcasters.js';
 import { isUnavailable } from '../mongoose/driver-errors.js';
 import { prepareCollections } from '../mongoose/indexes.js';
+import { MongooseAdoptionStore } from '../mongoose/mongoose-adoption-store.js';
+import { MongooseAuditStore } from '../mongoose/mongoose-audit-store.js';
 import { MongooseDocumentCommitter } from '../mongoose/mongoose-document-committer.js';
 import { MongooseDocumentReader } from '../mongoose/mongoose-document-reader.js';
 import { MongooseEventStore } from '../mongoose/mongoose-event-store.js';
+import { MongooseHistoryPruner } from '../mongoose/mongoose-history-pruner.js';
+import { MongooseHistoryIndex } from '../mongoose/mongoose-history-index.js';
 import { MongooseOperationResolver } from '../mongoose/mongoose-operation-resolver.js';
 import { MongooseSnapshotStore } from '../mongoose/mongoose-snapshot-store.js';
+import { MongooseStreamStore } from '../mongoose/mongoose-stream-store.js';
+import { MongooseSweepProgress } from '../mongoose/mongoose-sweep-progress.js';
 import { runTransaction } from '../mongoose/run-transaction.js';
 import { SchemaCaster } from '../mongoose/schema-caster.js';
 import { schemaWarnings } from '../mongoose/schema-warnings.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
 import { EventPublisher } from '../publish/event-publisher.js';
 import type { DocumentCache } from '../read/document-cache.js';
+import type { TransactionSession } from '../read/document-reader.js';
+import type { SnapshotScheduling } from '../maintenance/snapshots.js';
 import { StorageEngine } from '../storage-engine.js';
+import { AfterCommits } from '../write/after-commits.js';
+import { CommitNotices } from './commit-notices.js';
+import { FeatureSyncSource } from './feature-sync-source.js';
+import { openWatch } from './open-watch.js';
 import type { StorageRoot } from './storage-root.js';
 
 /** What a model of the application has, whatever its documents. */
@@ -36,31 +49,74 @@ export async function openFeature(
   connection: Connection,
   options: ResolvedFeatureOptions,
 ): Promise<StorageEngine> {
-  const { sessions, scopes, orphans } = await root.connect(connection);
+  const { sessions, scopes, orphans, feed, leases } = await root.connect(connection);
   const warn = (message: string): void => root.logger.warn(message);
   for (const warning of schemaWarnings(model.schema, options.versionField)) warn(`${name}: ${warning}`);
   // Mongoose first: it knows the options of the collection, and an index that it still builds would hold up the first writes
   await model.init().catch((error: unknown) => warn(`${name}: Mongoose could not prepare its own indexes: ${String(error)}`));
-  await prepareCollections(connection, { documents: options.collection, events: options.eventsCollection, snapshots: options.snapshotsCollection });
+  await prepareCollections(connection, { documents: options.collection, events: options.eventsCollection, snapshots: options.snapshotsCollection, streams: options.streamsCollection });
 
   const { now, random, newFlightId } = root.options;
+  const inTransaction = <R>(run: (session: TransactionSession) => Promise<R>): Promise<R> => runTransaction({ connection, sessions, scopes, options, random }, run);
+  const publisher = new EventPublisher(name, options.collection, () => root.eventBus(), warn);
+  const isEverywhere = root.options.publish === 'everywhere';
+  const notices = new CommitNotices(isEverywhere ? new AfterCommits([]) : publisher);
+  const watched = await openWatch(root, feed, connection, options);
+  const scheduling = (): SnapshotScheduling | undefined =>
+    root.options.snapshotScheduler && {
+      options: root.options.snapshotScheduler,
+      holder: new mongoose.mongo.ObjectId().toHexString(),
+      leases,
+      index: new MongooseHistoryIndex(connection, options.eventsCollection),
+      progress: new MongooseSweepProgress(connection),
+      feed: root.options.watchEnabled ? feed : undefined,
+    };
   const engine = new StorageEngine(
     {
       committer: new MongooseDocumentCommitter(connection, options, sessions, orphans, newFlightId),
       resolver: new MongooseOperationResolver(connection, options, sessions, orphans),
       reader: new MongooseDocumentReader(connection, options.collection),
       cache: documentCache(root, connection, options, warn),
-      events: new MongooseEventStore(connection, options.eventsCollection),
-      snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection),
+      ...inPresentShape({ events: new MongooseEventStore(connection, options.eventsCollection), snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection, warn) }, options),
       caster: new SchemaCaster(model, options.collection, options.versionField),
       scopes,
-      afterCommit: new EventPublisher(name, options.collection, () => root.eventBus(), warn),
-      runTransaction: (run) => runTransaction({ connection, sessions, scopes, options, random }, run),
+      afterCommit: new AfterCommits([notices, ...watched.followers]),
+      feed: watched.feed,
+      hub: watched.hub,
+      streams: new MongooseStreamStore(connection, options.streamsCollection, random),
+      audit: new MongooseAuditStore(connection, options, newFlightId),
+      adoption: new MongooseAdoptionStore(connection, options, newFlightId),
+      pruner: new MongooseHistoryPruner(connection, { ...options, runTransaction: inTransaction, newFlightId }),
+      runTransaction: inTransaction,
+      scheduling: scheduling(),
       isUnavailable,
     },
-    { options, now, random, newOperationId: () => new mongoose.mongo.ObjectId().toHexString(), warn },
+    { options, now, random, newOperationId: () => new mongoose.mongo.ObjectId().toHexString(), warn, watch: { ...watched.settings, publisher: isEverywhere ? publisher : undefined }, checkpoint: root.options.checkpoint },
   );
   root.register(engine);
+  root.deliveryFeatures.push({
+    model: name,
+    connection,
+    collection: options.collection,
+    eventsCollection: options.eventsCollection,
+    events: inPresentShape({ events: new MongooseEventStore(connection, options.eventsCollection), snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection, warn) }, options).events,
+    streams: new MongooseStreamStore(connection, options.streamsCollection, random),
+    castId: (id) => new SchemaCaster(model, options.collection, options.versionField).castId(id),
+    guardCompaction: (guard) => engine.guardCompaction(guard),
+  });
+  root.syncSources.push(
+    new FeatureSyncSource({
+      ...options,
+      model: name,
+      engine,
+      events: new MongooseEventStore(connection, options.eventsCollection),
+      reader: new MongooseDocumentReader(connection, options.collection),
+      streams: new MongooseStreamStore(connection, options.streamsCollection, random),
+      caster: new SchemaCaster(model, options.collection, options.versionField),
+      notices,
+      feed: root.options.watchEnabled ? feed : undefined,
+    }),
+  );
   return engine;
 }
 

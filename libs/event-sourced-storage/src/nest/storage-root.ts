@@ -1,11 +1,15 @@
-import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { EventBus } from '@nestjs/cqrs';
 import type { Connection } from 'mongoose';
 import mongoose from 'mongoose';
 import { createDefaultCache } from '../cache/create-default-cache.js';
+import { DurableHandlers } from '../delivery/durable-handlers.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
+import type { LeaseStore } from '../leases/lease-store.js';
 import { FlightSessions } from '../mongoose/flight-sessions.js';
+import { MongooseChangeFeed } from '../mongoose/mongoose-change-feed.js';
+import { MongooseLeaseStore } from '../mongoose/mongoose-lease-store.js';
 import { MongooseTransactionScopes } from '../mongoose/mongoose-transaction-scopes.js';
 import { Orphans } from '../mongoose/orphans.js';
 import { ProcessLease } from '../mongoose/process-lease.js';
@@ -16,6 +20,8 @@ import { type ResolvedFeatureOptions, type ResolvedModuleOptions, resolveModuleO
 import type { CacheBackend, StorageModuleOptions } from '../options/storage-options.js';
 import type { PublishingBus } from '../publish/event-publisher.js';
 import type { StorageEngine } from '../storage-engine.js';
+import type { SyncSource } from '../sync/sync-source.js';
+import type { DeliveryFeature } from './delivery-feature.js';
 
 /** How long a shutdown waits for a database that may be gone, in ms. A lease that stays behind is taken for dead after five seconds. */
 const releaseMs = 1_000;
@@ -24,17 +30,27 @@ const releaseMs = 1_000;
 export interface SharedConnection {
   readonly lease: ProcessLease;
   readonly orphans: Orphans;
+  readonly leases: LeaseStore;
   readonly sessions: FlightSessions;
+  /** Opened when somebody first listens. */
+  readonly feed: MongooseChangeFeed;
   readonly scopes: MongooseTransactionScopes;
 }
 
 /** What all features share, made once by `forRoot()`: options, cache, sessions; and the list of what has to be closed. */
-export class StorageRoot implements BeforeApplicationShutdown {
+export class StorageRoot implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly logger: Logger = new Logger('EventSourcedStorage');
   readonly options: ResolvedModuleOptions;
   readonly given: StorageModuleOptions;
   /** What is wrong with the module's options; told together with what is wrong with the features'. */
   readonly problems: readonly string[];
+  /** What clients may follow, once the features are open. */
+  readonly syncSources: SyncSource[] = [];
+  /** What durable handlers may handle, once the features are open. */
+  readonly deliveryFeatures: DeliveryFeature[] = [];
+  readonly durableHandlers: DurableHandlers;
+  /** Ends what writes by itself, before the storages close. */
+  stopDeliveries: (() => Promise<void>) | undefined;
   private readonly connections = new Map<Connection, Promise<SharedConnection>>();
   private readonly collections = new Map<string, string>();
   private readonly engines: StorageEngine[] = [];
@@ -49,6 +65,7 @@ export class StorageRoot implements BeforeApplicationShutdown {
     const problems: string[] = [];
     this.options = resolveModuleOptions(given as StorageModuleOptions, problems);
     this.problems = problems;
+    this.durableHandlers = new DurableHandlers(this.options.now);
   }
 
   /** The backend of all caches; the default one is made when it is first needed. */
@@ -67,7 +84,7 @@ export class StorageRoot implements BeforeApplicationShutdown {
 
   /** Two features must not share a collection: they would fight over its documents. @returns the problems found */
   claim(connection: Connection, feature: string, options: ResolvedFeatureOptions): string[] {
-    return [options.collection, options.eventsCollection, options.snapshotsCollection].flatMap((name) => {
+    return [options.collection, options.eventsCollection, options.snapshotsCollection, options.streamsCollection].flatMap((name) => {
       const key = JSON.stringify([connection.host, connection.port, connection.name, name]);
       const owner = this.collections.get(key);
       this.collections.set(key, feature);
@@ -86,11 +103,23 @@ export class StorageRoot implements BeforeApplicationShutdown {
     return this.bus ?? undefined;
   }
 
+  /**
+   * What runs by itself begins when the application is complete, and the others are listened to before it is up. A stream that cannot be
+   * opened yet holds up nothing: it is tried again behind the scenes.
+   */
+  async onApplicationBootstrap(): Promise<void> {
+    for (const engine of this.engines) void engine.startWatching();
+    for (const engine of this.engines) engine.start();
+    await Promise.all([...this.connections.values()].map(async (shared) => (await shared).feed.tried()));
+  }
+
   /** Every write taken is settled before the application goes on closing. Twice is harmless. */
   async beforeApplicationShutdown(): Promise<void> {
+    await this.stopDeliveries?.();
     await Promise.all(this.engines.map((engine) => engine.close()));
     for (const opened of this.connections.values()) {
       const shared = await opened.catch(() => undefined);
+      await within('closing the change stream', releaseMs, shared?.feed.close() ?? Promise.resolve()).catch(() => undefined);
       await shared?.sessions.close();
       await within('releasing the lease', releaseMs, shared?.lease.release() ?? Promise.resolve()).catch((error: unknown) => this.logger.warn(`The lease of this process stays behind: ${String(error)}`));
     }
@@ -110,10 +139,16 @@ export class StorageRoot implements BeforeApplicationShutdown {
     await checkTopology(connection);
     for (const warning of clientWarnings(connection)) this.logger.warn(warning);
     const lease = new ProcessLease(connection);
+    const orphans = new Orphans(lease, (message) => this.logger.warn(message));
+    const { now, random } = this.options;
+    const sessions = new FlightSessions(() => connection.getClient(), lease, () => feed.sessionsChanged());
+    const feed = new MongooseChangeFeed(connection, { warn: (message) => this.logger.warn(message), now, random, ownSessions: () => sessions.ids() });
     return {
       lease,
-      orphans: new Orphans(lease, (message) => this.logger.warn(message)),
-      sessions: new FlightSessions(() => connection.getClient(), lease),
+      orphans,
+      leases: new MongooseLeaseStore(connection, orphans),
+      sessions,
+      feed,
       scopes: new MongooseTransactionScopes(connection, () => new mongoose.mongo.ObjectId().toHexString()),
     };
   }

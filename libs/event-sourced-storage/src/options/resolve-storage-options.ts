@@ -1,3 +1,6 @@
+import type { Upcaster } from '../model/upcaster.js';
+import { checkUpcasters } from './check-upcasters.js';
+import { checkSnapshotOptions, type ResolvedSnapshotOptions, resolveSchedulerOptions, resolveSnapshotOptions, type SnapshotSchedulerOptions } from './snapshot-options.js';
 import type { FeatureOptions, SharedOptions, StorageModuleOptions } from './storage-options.js';
 
 /** Every option of one feature, decided. Made once at start; nothing reads the given options afterwards. */
@@ -6,7 +9,12 @@ export interface ResolvedFeatureOptions extends Required<SharedOptions> {
   readonly versionField: string;
   readonly eventsCollection: string;
   readonly snapshotsCollection: string;
+  readonly streamsCollection: string;
   readonly schemaVersion: number | undefined;
+  readonly onUnrecordedChange: 'warn' | 'record' | 'ignore';
+  readonly snapshots: ResolvedSnapshotOptions;
+  readonly upcasters: readonly Upcaster[];
+  readonly eventChecksums: boolean;
 }
 
 /** Every option of the module, decided; `cache` stays `undefined` for the default cache. */
@@ -16,10 +24,13 @@ export interface ResolvedModuleOptions {
   readonly cacheTimeoutMs: number;
   readonly watchEnabled: boolean;
   readonly watchFullDocument: 'updateLookup' | 'required' | 'whenAvailable' | 'default';
-  readonly publish: 'committer' | 'never';
+  readonly publish: 'committer' | 'everywhere' | 'never';
   readonly now: () => number;
   readonly random: () => number;
   readonly newFlightId: (() => unknown) | undefined;
+  /** `undefined`: this process makes no snapshots by itself. */
+  readonly snapshotScheduler: Required<SnapshotSchedulerOptions> | undefined;
+  readonly checkpoint: StorageModuleOptions['checkpoint'];
 }
 
 const mebibyte = 1_048_576;
@@ -47,9 +58,9 @@ const ceilings: Partial<Record<keyof SharedOptions, number>> = { maxDocumentByte
 const longestTimerMs = 2_147_483_647;
 const fullDocumentModes = ['updateLookup', 'required', 'whenAvailable', 'default'] as const;
 const moduleKeys = [
-  'cache', 'cacheMaxBytes', 'cacheTimeoutMs', 'watchEnabled', 'watchFullDocument', 'publish', 'now', 'random', 'newFlightId',
+  'cache', 'cacheMaxBytes', 'cacheTimeoutMs', 'watchEnabled', 'watchFullDocument', 'publish', 'now', 'random', 'newFlightId', 'snapshots', 'snapshotScheduler', 'checkpoint',
 ];
-const featureKeys = ['versionField', 'eventsCollection', 'snapshotsCollection', 'schemaVersion', 'name', 'schema', 'collection', 'discriminators'];
+const featureKeys = ['onUnrecordedChange', 'snapshots', 'versionField', 'eventsCollection', 'snapshotsCollection', 'streamsCollection', 'schemaVersion', 'upcasters', 'eventChecksums', 'name', 'schema', 'collection', 'discriminators'];
 
 /** Decides the module's own options; what is wrong is added to `problems`. */
 export function resolveModuleOptions(given: StorageModuleOptions, problems: string[]): ResolvedModuleOptions {
@@ -69,10 +80,13 @@ export function resolveModuleOptions(given: StorageModuleOptions, problems: stri
     now: given.now ?? Date.now,
     random: given.random ?? Math.random,
     newFlightId: given.newFlightId,
+    snapshotScheduler: resolveSchedulerOptions(given.snapshotScheduler, problems),
+    checkpoint: given.checkpoint,
   };
   checkNumber('forRoot', 'cacheMaxBytes', resolved.cacheMaxBytes, 1, Number.MAX_SAFE_INTEGER, problems);
   checkNumber('forRoot', 'cacheTimeoutMs', resolved.cacheTimeoutMs, 0, longestTimerMs, problems);
   checkModuleTypes(resolved, problems);
+  checkSnapshotOptions('forRoot', given.snapshots, problems);
   return resolved;
 }
 
@@ -95,10 +109,19 @@ export function resolveFeatureOptions(
     versionField: feature.versionField ?? defaultVersionField(facts.schemaVersionKey),
     eventsCollection: feature.eventsCollection ?? `${facts.collection}_events`,
     snapshotsCollection: feature.snapshotsCollection ?? `${facts.collection}_snapshots`,
+    streamsCollection: feature.streamsCollection ?? `${facts.collection}_streams`,
     schemaVersion: feature.schemaVersion,
+    onUnrecordedChange: feature.onUnrecordedChange ?? 'warn',
+    snapshots: resolveSnapshotOptions(module.snapshots, feature.snapshots),
+    upcasters: feature.upcasters ?? [],
+    eventChecksums: feature.eventChecksums ?? true,
   };
   checkNames(where, resolved, problems);
+  checkSnapshotOptions(where, feature.snapshots, problems);
+  if (!['warn', 'record', 'ignore'].includes(resolved.onUnrecordedChange)) problems.push(`${where}: onUnrecordedChange must be "warn", "record" or "ignore"`);
   if (resolved.schemaVersion !== undefined) checkNumber(where, 'schemaVersion', resolved.schemaVersion, 1, Number.MAX_SAFE_INTEGER, problems);
+  checkUpcasters(where, resolved.upcasters, resolved.schemaVersion, problems);
+  if (typeof resolved.eventChecksums !== 'boolean') problems.push(`${where}: eventChecksums must be true or false`);
   return resolved;
 }
 
@@ -132,11 +155,14 @@ function checkModuleTypes(options: ResolvedModuleOptions, problems: string[]): v
   if (cache !== undefined && cache !== false && !isCache) problems.push('forRoot: cache must be a cache-manager cache (get, set, del) or false');
   if (typeof options.watchEnabled !== 'boolean') problems.push('forRoot: watchEnabled must be true or false');
   if (!fullDocumentModes.includes(options.watchFullDocument)) problems.push(`forRoot: watchFullDocument must be one of ${fullDocumentModes.join(', ')}`);
-  if (!['committer', 'never'].includes(options.publish)) problems.push('forRoot: publish must be "committer" or "never"');
+  if (!['committer', 'everywhere', 'never'].includes(options.publish)) problems.push('forRoot: publish must be "committer", "everywhere" or "never"');
+  if (options.publish === 'everywhere' && (options.watchEnabled as unknown) === false) problems.push('forRoot: publish "everywhere" needs watchEnabled: true');
   for (const key of ['now', 'random'] as const) {
     if (typeof options[key] !== 'function') problems.push(`forRoot: ${key} must be a function`);
   }
-  if (options.newFlightId !== undefined && typeof options.newFlightId !== 'function') problems.push('forRoot: newFlightId must be a function');
+  for (const key of ['newFlightId', 'checkpoint'] as const) {
+    if (options[key] !== undefined && typeof options[key] !== 'function') problems.push(`forRoot: ${key} must be a function`);
+  }
 }
 
 function checkNames(where: string, options: ResolvedFeatureOptions, problems: string[]): void {
@@ -144,7 +170,7 @@ function checkNames(where: string, options: ResolvedFeatureOptions, problems: st
   if (typeof versionField !== 'string' || !/^[A-Za-z_][\w-]*$/.test(versionField) || versionField === '_id') {
     problems.push(`${where}: versionField must be a plain top-level field name, it is "${String(versionField)}"`);
   }
-  for (const key of ['eventsCollection', 'snapshotsCollection'] as const) {
+  for (const key of ['eventsCollection', 'snapshotsCollection', 'streamsCollection'] as const) {
     const name: unknown = options[key];
     if (typeof name !== 'string' || name === '' || name.includes('$') || name.includes('\0') || name.startsWith('system.')) {
       problems.push(`${where}: ${key} must be a collection name, it is "${String(name)}"`);

@@ -1,3 +1,6 @@
+import type { Upcaster } from '../model/upcaster.js';
+import type { SnapshotOptions, SnapshotSchedulerOptions } from './snapshot-options.js';
+
 /** How often and how long a write is tried. */
 export interface RetryOptions {
   /**
@@ -95,6 +98,10 @@ export interface CacheBackend {
 
 /** Options of `EventSourcedStorageModule.forRoot()`. */
 export interface StorageModuleOptions extends SharedOptions {
+  /** Snapshots of all features; a feature overrides them rule by rule. Without a rule none is made by itself. */
+  snapshots?: SnapshotOptions;
+  /** Makes the snapshots that the rules ask for, in one process at a time. Left out: this process makes none by itself. */
+  snapshotScheduler?: SnapshotSchedulerOptions;
   /**
    * A cache-manager cache for documents, shared or local; entries are encoded by the library, so BSON types survive any store.
    * Left out: an LRU in this process, bounded by `cacheMaxBytes`. `false`: no cache.
@@ -113,20 +120,25 @@ export interface StorageModuleOptions extends SharedOptions {
    */
   cacheTimeoutMs?: number;
   /**
-   * Whether this process listens to commits of other processes. Accepted now; it acts once the change feed is there.
+   * Whether this process listens to commits of other processes, by one change stream per database. `false`: what others write is seen when
+   * `cacheTTL` is over, `watch()` tells of this process only, and changes around the storage are not noticed.
    * @default true
    */
   watchEnabled?: boolean;
   /**
-   * What a watched change carries, in the words of MongoDB's `fullDocument`. Accepted now; it acts once the change feed is there.
+   * What happens to a cached document that another process changed, in the words of MongoDB's `fullDocument`. `'updateLookup'`: it is read
+   * again at once, so that the next read finds it. `'default'`: it is dropped, and read when it is asked for. `'whenAvailable'`: the first
+   * where the collection keeps `changeStreamPreAndPostImages`, else the second. `'required'`: as `'updateLookup'`, and the application does
+   * not start where a collection keeps none. The stream itself carries keys only, so that no size of a document can end it.
    * @default 'updateLookup'
    */
   watchFullDocument?: 'updateLookup' | 'required' | 'whenAvailable' | 'default';
   /**
-   * Who publishes CQRS events: `'committer'`, the process that committed; `'never'`, nobody.
+   * Who publishes CQRS events: `'committer'`, the process that committed; `'everywhere'`, every process, what it sees in the change feed,
+   * its own commits too, each once (needs `watchEnabled`); `'never'`, nobody.
    * @default 'committer'
    */
-  publish?: 'committer' | 'never';
+  publish?: 'committer' | 'everywhere' | 'never';
   /**
    * The clock, in milliseconds since 1970. For tests.
    * @default Date.now
@@ -142,10 +154,17 @@ export interface StorageModuleOptions extends SharedOptions {
    * @default a new ObjectId
    */
   newFlightId?: () => unknown;
+  /**
+   * Called at the named points of maintenance (`compact:begin`, `purge:erased` …), and waited for. For tests that interrupt it there.
+   * @default nothing is called
+   */
+  checkpoint?: (name: string) => void | Promise<void>;
 }
 
 /** Options of one entry of `EventSourcedStorageModule.forFeature()`, beside `name` and `schema`. */
 export interface FeatureOptions extends SharedOptions {
+  /** Snapshots of this feature, where it differs from the module's. */
+  snapshots?: SnapshotOptions;
   /**
    * The field that holds the document's version.
    * @default the schema's `versionKey` when it is not Mongoose's own `__v`, else `version`
@@ -162,8 +181,34 @@ export interface FeatureOptions extends SharedOptions {
    */
   snapshotsCollection?: string;
   /**
+   * Name of the collection of what is particular about single histories: compacted up to a number, erased. Ordinary documents have no record.
+   * @default `<collection>_streams`
+   */
+  streamsCollection?: string;
+  /**
+   * What is done when a document was changed around the storage, by a script or another program, so that its history does not lead to it
+   * any more. `'warn'`: one line in the log, at most every 10 seconds. `'record'`: one event by the client `unrecorded-change` records the
+   * difference, and the document gets its number; a change that raised the version itself is only told, for it looks like a history that
+   * lost its end. `'ignore'`: nothing, and such changes are not listened to. Needs `watchEnabled`; what
+   * happens while no process listens is found by `verifyAll()`.
+   * @default 'warn'
+   */
+  onUnrecordedChange?: 'warn' | 'record' | 'ignore';
+  /**
    * Recorded with every event, for upcasters of later shapes; a positive integer, `0` is refused.
    * @default none: the event has no such field, which means the first shape
    */
   schemaVersion?: number;
+  /**
+   * Read events and snapshots of older shapes as if they had been recorded in the present one, `schemaVersion`, to which they have to lead
+   * without a gap. What is stored is never rewritten. An upcaster that throws makes the read a `HistoryCorruptError`.
+   * @default none
+   */
+  upcasters?: readonly Upcaster[];
+  /**
+   * Whether every event carries a checksum of its bytes (9 bytes more, some microseconds of a commit), so that `verify()` finds any changed
+   * event, also one whose values were overwritten later. Turning it off or on concerns new events only.
+   * @default true
+   */
+  eventChecksums?: boolean;
 }

@@ -1,5 +1,6 @@
 import { cloneValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
+import { isThenable } from '../model/promises.js';
 import { AfterCommit, type CommittedChange } from '../write/after-commit.js';
 import { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent } from './document.events.js';
 
@@ -49,8 +50,4 @@ export class EventPublisher extends AfterCommit {
     const reason = error instanceof Error ? error.message : String(error);
     this.warn(`${this.collection}/${String(event.documentId)}@${event.serverSeq} was committed, but publishing its event failed: ${reason}`);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -1,4 +1,5 @@
 import type { Image } from '../model/diff.js';
+import type { MaybePromise } from '../model/promises.js';
 
 /** What the cache holds for one document. */
 export interface CachedDocument {
@@ -7,6 +8,8 @@ export interface CachedDocument {
   readonly timestamp: number;
   /** The document's image; shared, so nobody may change it. */
   readonly image: Image;
+  /** BSON bytes of the image, where they were measured. */
+  readonly bytes?: number | undefined;
 }
 
 /**
@@ -14,12 +17,17 @@ export interface CachedDocument {
  * Keys are `idKey(documentId)`; one cache object serves one feature.
  */
 export abstract class DocumentCache {
-  /** The entry, or `undefined`. Never rejects: a failure is a miss. */
-  abstract get(key: string): Promise<CachedDocument | undefined>;
+  /** The entry, or `undefined`. A cache in this process answers at once. Never throws or rejects: a failure is a miss. */
+  abstract get(key: string): MaybePromise<CachedDocument | undefined>;
 
-  /** Stores the entry unless a newer version is there. Never rejects: after a failed put the entry is dropped if that is possible. */
-  abstract put(key: string, entry: CachedDocument): Promise<void>;
+  /** Stores the entry unless a newer version is there. Never throws or rejects: after a failed put the entry is dropped if that is possible. */
+  abstract put(key: string, entry: CachedDocument): MaybePromise<void>;
 
-  /** Forgets the entry. Never rejects. */
-  abstract drop(key: string): Promise<void>;
+  /** Forgets the entry. Never throws or rejects. */
+  abstract drop(key: string): MaybePromise<void>;
+
+  /** Whether this process's own memory holds an entry, old ones included; `false` where only others could say. Asked for every commit of others. */
+  mayHold(_key: string): boolean {
+    return false;
+  }
 }

@@ -1,6 +1,7 @@
 import { cloneValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
+import type { MaybePromise } from '../model/promises.js';
 import type { CachedDocument, DocumentCache } from './document-cache.js';
 import type { DocumentReader, DocumentReadOptions } from './document-reader.js';
 import { versionOf } from './document-state.js';
@@ -9,6 +10,8 @@ import type { KnownVersion, KnownVersions } from './known-versions.js';
 /** One document, from the cache when that is good enough, else from the database: once for all who ask at the same time. */
 export class ReadPath {
   private readonly loading = new Map<string, Promise<Image | null>>();
+  /** How many reads of the database are under way, by document. */
+  private readonly reading = new Map<string, number>();
   private readonly suspended = new Map<string, number>();
   /** Commits on their way into the cache, for the next write of the same document; gone with the next turn of the event loop. */
   private readonly arriving = new Map<string, CachedDocument>();
@@ -29,32 +32,77 @@ export class ReadPath {
   }
 
   /** The cache's entry, unless this process knows of something newer. Shared: clone before you hand it out. */
-  async cached(key: string): Promise<CachedDocument | undefined> {
+  cached(key: string): MaybePromise<CachedDocument | undefined> {
     if (this.suspended.has(key)) return undefined;
-    const entry = await this.cache.get(key);
+    const entry = this.cache.get(key);
+    return entry instanceof Promise ? entry.then((found) => this.current(key, found)) : this.current(key, entry);
+  }
+
+  private current(key: string, entry: CachedDocument | undefined): CachedDocument | undefined {
     if (entry === undefined) return undefined;
     const known = this.known.get(key);
     if (entry.version < known.version) return undefined;
+    // a copy that another process put into a shared cache is as good as ever
+    if (this.known.isDoubtful(known) && (known.version > 0 || this.cache.mayHold(key))) return undefined;
     if (entry.version > known.version) this.known.raise(key, entry.version, entry.timestamp);
     return entry;
   }
 
   /** As {@link cached}, and also what was committed so lately that the cache may not have it yet: good enough as the base of a write. */
-  async base(key: string): Promise<CachedDocument | undefined> {
+  base(key: string): MaybePromise<CachedDocument | undefined> {
     return this.suspended.has(key) ? undefined : (this.arriving.get(key) ?? this.cached(key));
   }
 
   /** Remembers what was committed; `null` is a delete. */
-  async committed(key: string, version: number, timestamp: number, image: Image | null): Promise<void> {
+  committed(key: string, version: number, timestamp: number, image: Image | null, bytes?: number): MaybePromise<void> {
     this.known.raise(key, version, timestamp, image === null);
     if (image === null || this.suspended.has(key)) return this.forget(key);
-    const entry = { version, timestamp, image };
+    const entry = { version, timestamp, image, bytes };
     this.arriving.set(key, entry);
     this.sweeping ??= setImmediate(() => {
       this.sweeping = undefined;
       this.arriving.clear();
     });
-    await this.cache.put(key, entry);
+    return this.cache.put(key, entry);
+  }
+
+  /**
+   * Another process may have committed this, or it is our own commit on its way back. Older copies answer no more from here on.
+   * @returns whether it is news: this process holds, loads or has known something older. What it never saw it need not remember.
+   */
+  noticed(key: string, version: number, deleted: boolean): boolean {
+    const known = this.known.get(key);
+    if (known.version === 0 && !this.reading.has(key) && !this.cache.mayHold(key)) return false;
+    if (known.version >= version) return false;
+    this.known.raise(key, version, 0, deleted);
+    return true;
+  }
+
+  /** Drops this process's own copy when it is older than what is known. A shared cache is looked after by who committed. */
+  async dropStale(key: string): Promise<void> {
+    if (!this.cache.mayHold(key)) return;
+    const entry = await this.cache.get(key);
+    if (entry !== undefined && entry.version < this.known.get(key).version) await this.forget(key);
+  }
+
+  /** Reads the document so that the next reader finds it in the cache, if this process has an older copy of its own. */
+  async refresh(id: DocumentId, key: string): Promise<void> {
+    if (!this.cache.mayHold(key)) return;
+    const entry = await this.cache.get(key);
+    if (entry === undefined || entry.version >= this.known.get(key).version) return;
+    if ((await this.loadOnce(id, key)) === null) await this.forget(key);
+  }
+
+  /** Commits may have been missed: every copy is read again before it answers. */
+  doubtAll(): void {
+    this.known.generation++;
+    this.arriving.clear();
+  }
+
+  /** The document at exactly this version, if it is at hand. Shared. */
+  async exactly(key: string, version: number): Promise<Image | undefined> {
+    const entry = this.arriving.get(key) ?? (await this.cache.get(key));
+    return entry?.version === version ? entry.image : undefined;
   }
 
   /** When the newest event that this process wrote for the document was recorded, in ms; `0` when it wrote none. */
@@ -62,7 +110,12 @@ export class ReadPath {
     return this.known.get(key).timestamp;
   }
 
-  forget(key: string): Promise<void> {
+  /** The highest number that this process has committed, served or heard of; `0` for none. */
+  knownVersion(key: string): number {
+    return this.known.get(key).version;
+  }
+
+  forget(key: string): MaybePromise<void> {
     this.arriving.delete(key);
     return this.cache.drop(key);
   }
@@ -93,6 +146,18 @@ export class ReadPath {
   }
 
   private async load(id: DocumentId, key: string, options: DocumentReadOptions): Promise<Image | null> {
+    this.reading.set(key, (this.reading.get(key) ?? 0) + 1);
+    try {
+      return await this.loadNow(id, key, options);
+    } finally {
+      const left = (this.reading.get(key) ?? 1) - 1;
+      if (left > 0) this.reading.set(key, left);
+      else this.reading.delete(key);
+    }
+  }
+
+  private async loadNow(id: DocumentId, key: string, options: DocumentReadOptions): Promise<Image | null> {
+    const { generation } = this.known;
     const knownBefore = this.known.get(key);
     let image = await this.reader.read(id, options);
     if (this.isBehind(image, this.known.get(key))) image = await this.reader.read(id, { ...options, level: 'newest' });
@@ -100,7 +165,7 @@ export class ReadPath {
       this.known.lower(key, knownBefore, this.version(image));
       await this.cache.drop(key);
     }
-    await this.remember(key, image);
+    await this.remember(key, image, generation);
     return image;
   }
 
@@ -113,10 +178,10 @@ export class ReadPath {
     return image === null ? 0 : versionOf(image, this.versionField);
   }
 
-  private async remember(key: string, image: Image | null): Promise<void> {
+  private async remember(key: string, image: Image | null, generation: number): Promise<void> {
     const version = this.version(image);
     if (image === null || version === 0 || this.suspended.has(key) || version < this.known.get(key).version) return;
-    this.known.raise(key, version);
+    this.known.raise(key, version, 0, false, generation);
     await this.cache.put(key, { version, timestamp: this.known.get(key).timestamp, image });
   }
 }

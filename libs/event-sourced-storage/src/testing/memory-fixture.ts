@@ -5,6 +5,8 @@ import { MemoryDocumentCommitter } from '../memory/memory-document-committer.js'
 import { MemoryDocumentReader } from '../memory/memory-document-reader.js';
 import { MemoryEventStore } from '../memory/memory-event-store.js';
 import { MemorySession } from '../memory/memory-session.js';
+import { MemoryHistoryPruner } from '../memory/memory-history-pruner.js';
+import { MemoryStreamStore } from '../memory/memory-stream-store.js';
 import { MemorySnapshotStore } from '../memory/memory-snapshot-store.js';
 import type { StorageFixture } from './storage-fixture.js';
 
@@ -17,6 +19,8 @@ export function createMemoryFixture(newId: () => DocumentId): Promise<StorageFix
     reader: new MemoryDocumentReader(database),
     events: new MemoryEventStore(database),
     snapshots: new MemorySnapshotStore(database),
+    streams: new MemoryStreamStore(database),
+    pruner: new MemoryHistoryPruner(database),
     newId,
     startTransaction: () => {
       const session = new MemorySession();

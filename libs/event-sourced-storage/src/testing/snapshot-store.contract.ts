@@ -81,6 +81,67 @@ export function describeSnapshotStore(name: string, createFixture: CreateStorage
       assertSame(await fixture.snapshots.newest(one.documentId), one);
     });
 
+    it('lists them, the newest first', async () => {
+      const id = fixture.newId();
+      for (const serverSeq of [3, 20, 7]) await fixture.snapshots.save(snapshotOf(id, serverSeq));
+      await fixture.snapshots.save(snapshotOf(fixture.newId(), 99));
+      const entry = (serverSeq: number): object => ({ serverSeq, createdAt: snapshotOf(id, serverSeq).createdAt, pinned: false });
+      expect(await fixture.snapshots.list(id)).toEqual([entry(20), entry(7), entry(3)]);
+      expect(await fixture.snapshots.list(id, 2)).toEqual([entry(20), entry(7)]);
+      expect(await fixture.snapshots.list(fixture.newId())).toEqual([]);
+    });
+
+    it('removes those that are asked for and no others', async () => {
+      const [id, other] = [fixture.newId(), fixture.newId()];
+      for (const serverSeq of [3, 7, 20]) await fixture.snapshots.save(snapshotOf(id, serverSeq));
+      await fixture.snapshots.save(snapshotOf(other, 7));
+      expect(await fixture.snapshots.remove(id, [], 0)).toBe(0);
+      expect(await fixture.snapshots.remove(id, [3, 7, 8], 0)).toBe(2);
+      expect(await fixture.snapshots.remove(id, [3, 7, 8], 0)).toBe(0);
+      expect((await fixture.snapshots.list(id)).map(({ serverSeq }) => serverSeq)).toEqual([20]);
+      expect((await fixture.snapshots.newest(other))?.serverSeq).toBe(7);
+    });
+
+    it('a pinned one stays, until the floor is above it', async () => {
+      const id = fixture.newId();
+      for (const serverSeq of [3, 7, 20]) await fixture.snapshots.save(snapshotOf(id, serverSeq));
+      expect(await fixture.snapshots.pin(id, 7)).toBe(true);
+      expect(await fixture.snapshots.pin(id, 7)).toBe(true);
+      expect((await fixture.snapshots.list(id)).map(({ pinned }) => pinned)).toEqual([false, true, false]);
+      expect(await fixture.snapshots.remove(id, [3, 7], 0)).toBe(1);
+      expect(await fixture.snapshots.remove(id, [7], 7)).toBe(0);
+      expect(await fixture.snapshots.remove(id, [7], 8)).toBe(1);
+    });
+
+    it('one that is not there cannot be pinned', async () => {
+      const id = fixture.newId();
+      expect(await fixture.snapshots.pin(id, 7)).toBe(false);
+      await fixture.snapshots.save(snapshotOf(id, 7));
+      expect((await fixture.snapshots.list(id)).map(({ pinned }) => pinned)).toEqual([false]);
+    });
+
+    it('pinned or removed, never both', async () => {
+      for (let round = 0; round < 10; round++) {
+        const id = fixture.newId();
+        await fixture.snapshots.save(snapshotOf(id, 7));
+        const [pinned, removed] = await Promise.all([fixture.snapshots.pin(id, 7), fixture.snapshots.remove(id, [7], 0)]);
+        expect([pinned, removed]).toEqual(pinned ? [true, 0] : [false, 1]);
+      }
+    });
+
+    it('one that is saved in a transaction is there after its commit, and not after its end without one', async () => {
+      const id = fixture.newId();
+      const aborted = await fixture.startTransaction();
+      assertSame(await fixture.snapshots.save(snapshotOf(id, 1), { session: aborted.session }), snapshotOf(id, 1));
+      expect(await fixture.snapshots.newest(id)).toBeNull();
+      await aborted.abort();
+      expect(await fixture.snapshots.newest(id)).toBeNull();
+      const committed = await fixture.startTransaction();
+      await fixture.snapshots.save(snapshotOf(id, 1), { session: committed.session });
+      await committed.commit();
+      assertSame(await fixture.snapshots.newest(id), snapshotOf(id, 1));
+    });
+
     it('what is saved and returned is a copy', async () => {
       const id = fixture.newId();
       const state: Image = { _id: id, bag: { sword: 1 } };

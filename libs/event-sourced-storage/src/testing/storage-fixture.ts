@@ -1,5 +1,7 @@
 import type { EventStore } from '../history/event-store.js';
+import type { HistoryPruner } from '../history/history-pruner.js';
 import type { SnapshotStore } from '../history/snapshot-store.js';
+import type { StreamStore } from '../history/stream-store.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
@@ -22,6 +24,8 @@ export interface StorageFixture {
   readonly reader: DocumentReader;
   readonly events: EventStore;
   readonly snapshots: SnapshotStore;
+  readonly streams: StreamStore;
+  readonly pruner: HistoryPruner;
   /** An id that was not used before. */
   newId(): DocumentId;
   /** Starts a transaction on the store. */

@@ -9,10 +9,9 @@ const envelope = 512;
 
 /**
  * Measures a change before it is sent.
- * @returns the bytes that document and event put on the wire
  * @throws LimitExceededError
  */
-export function checkLimits(request: WriteRequest, after: Image | null, content: DiffPaths | Image, tools: WriteTools): number {
+export function checkLimits(request: WriteRequest, after: Image | null, content: DiffPaths | Image, tools: WriteTools): { bytes: number; documentBytes: number } {
   const { maxDocumentBytes, maxEventBytes, warnEventBytes } = tools.options;
   const isUpdate = after !== null && content !== after;
   const document = after === null ? 0 : byteSize(after);
@@ -21,5 +20,5 @@ export function checkLimits(request: WriteRequest, after: Image | null, content:
   const event = content_ + envelope + (request.metadata === undefined ? 0 : byteSize(request.metadata));
   if (isUpdate && event > maxEventBytes) throw new LimitExceededError(request.address, 'maxEventBytes', maxEventBytes, event);
   if (isUpdate && warnEventBytes > 0 && event > warnEventBytes) tools.warn(`${request.address}: an event of ${event} bytes is large (warnEventBytes ${warnEventBytes})`);
-  return (isUpdate ? content_ : document) + event;
+  return { bytes: (isUpdate ? content_ : document) + event, documentBytes: document };
 }

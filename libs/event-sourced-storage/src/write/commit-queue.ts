@@ -1,24 +1,24 @@
-import { DocumentLockedError } from '../errors/document-locked.error.js';
 import { IndeterminateOutcomeError } from '../errors/indeterminate-outcome.error.js';
-import { OperationIdReusedError } from '../errors/operation-id-reused.error.js';
 import { OperationTimeoutError } from '../errors/operation-timeout.error.js';
 import { OverloadError } from '../errors/overload.error.js';
 import { StorageClosedError } from '../errors/storage-closed.error.js';
-import { VersionConflictError } from '../errors/version-conflict.error.js';
 import type { EventStore } from '../history/event-store.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
+import type { MaybePromise } from '../model/promises.js';
+import type { CachedDocument } from '../read/document-cache.js';
 import type { DocumentReader } from '../read/document-reader.js';
-import { type DocumentState, versionOf } from '../read/document-state.js';
+import type { DocumentState } from '../read/document-state.js';
 import type { ReadPath } from '../read/read-path.js';
 import type { AfterCommit } from './after-commit.js';
-import { missedEvents } from './check-expected-version.js';
+import { boarding, changesOf, takeLeadingAnswers } from './boarding.js';
 import { Contention } from './contention.js';
 import type { CommitOutcome, DocumentChange } from './document-change.js';
 import type { DocumentCommitter } from './document-committer.js';
 import { Lane, type StagedWrite } from './lane.js';
 import { loadState } from './load-state.js';
 import { outageDelay, retryDelay } from './retry-delay.js';
-import type { Decision, WriteCommand } from './write-command.js';
+import type { Decision, WriteCommand, WriteRequest } from './write-command.js';
+import { TaskEndings } from './task-endings.js';
 import { type TaskLimits, WriteTask } from './write-task.js';
 
 /** What the queue works with. */
@@ -54,6 +54,7 @@ export class CommitQueue {
   /** Lanes of documents that other processes write too: they are read and decided only when their flight is about to leave. */
   private readonly onCall = new Set<Lane>();
   private readonly contention = new Contention();
+  private readonly endings: TaskEndings;
   private onCallFlying = false;
   private queued = 0;
   private stagedChanges = 0;
@@ -63,7 +64,9 @@ export class CommitQueue {
   private closed = false;
   private drained: (() => void) | undefined;
 
-  constructor(private readonly parts: QueueParts) {}
+  constructor(private readonly parts: QueueParts) {
+    this.endings = new TaskEndings(parts);
+  }
 
   /** Settles once the write is durable, refused, or known to be unknown. */
   submit<R>(command: WriteCommand<R>, limits: TaskLimits): Promise<R> {
@@ -145,13 +148,16 @@ export class CommitQueue {
 
   private async stageOne(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<void> {
     try {
-      if (await this.answeredBefore(lane, task, isOver)) return;
-      const base = lane.tip ?? (await this.load(lane, task));
+      if (task.command.request.mayBeRepeated && (await this.answeredBefore(lane, task, isOver))) return;
+      const found = lane.tip ?? this.load(lane, task);
+      const base = found instanceof Promise ? await found : found;
       if (isOver()) return; // the lane may have gone on without this loop: its tip is not ours to set
       lane.tip = base;
       task.calls++;
       const decision = await decideSafely(task, base);
-      if (!isOver()) await this.take(lane, task, base, decision, isOver);
+      if (isOver()) return;
+      if (decision.kind === 'change') this.takeChange(lane, task, base, decision);
+      else await this.takeAnswer(lane, task, base, decision.answer, isOver);
     } catch (error) {
       if (!isOver()) this.readFailed(lane, task, error);
     }
@@ -160,7 +166,6 @@ export class CommitQueue {
   /** A write that may be a repetition is looked up before it is decided. */
   private async answeredBefore(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<boolean> {
     const { request } = task.command;
-    if (!request.mayBeRepeated) return false;
     if (lane.hasOperation(request.operationId)) {
       lane.waiting.take();
       lane.stage({ task, change: undefined, answer: repetition, base: lane.tip as DocumentState });
@@ -170,21 +175,21 @@ export class CommitQueue {
     if (event === null) return false;
     if (isOver()) return true;
     lane.waiting.take();
-    await this.answerFirstResult(task);
+    await this.endings.answerFirstResult(task);
     return true;
   }
 
-  private async take(lane: Lane, task: WriteTask, base: DocumentState, decision: Decision<unknown>, isOver: () => boolean): Promise<void> {
-    if (decision.kind === 'change') {
-      lane.waiting.take();
-      lane.stage({ task, change: decision.change, answer: decision.answer, base });
-      this.stagedChanges++;
-      this.makeReady(lane);
-      return;
-    }
+  private takeChange(lane: Lane, task: WriteTask, base: DocumentState, { change, answer }: Decision<unknown> & { readonly kind: 'change' }): void {
+    lane.waiting.take();
+    lane.stage({ task, change, answer, base });
+    this.stagedChanges++;
+    this.makeReady(lane);
+  }
+
+  private async takeAnswer(lane: Lane, task: WriteTask, base: DocumentState, answer: () => unknown, isOver: () => boolean): Promise<void> {
     if (lane.hasChangesAhead) {
       lane.waiting.take();
-      lane.stage({ task, change: undefined, answer: decision.answer, base });
+      lane.stage({ task, change: undefined, answer, base });
       return;
     }
     if (base.source === 'fresh') {
@@ -193,7 +198,7 @@ export class CommitQueue {
       if (task.command.request.mayBeRepeated && (await this.answeredBefore(lane, task, isOver))) return;
       if (isOver()) return;
       lane.waiting.take();
-      task.answer(decision.answer);
+      task.answer(answer);
       return;
     }
     // "no change" and refusals are believed on current data only
@@ -201,14 +206,17 @@ export class CommitQueue {
     if (!isOver()) lane.tip = fresh;
   }
 
-  private async load(lane: Lane, task: WriteTask): Promise<DocumentState> {
+  private load(lane: Lane, task: WriteTask): MaybePromise<DocumentState> {
     const { request, isNewId } = task.command;
     if (isNewId && task.calls === 0) return { image: null, version: 0, timestamp: 0, source: 'fresh' };
-    if (!lane.mustBeFresh) {
-      const entry = await this.parts.readPath.base(request.key);
-      if (entry !== undefined) return { image: entry.image, version: entry.version, timestamp: entry.timestamp, source: 'cached' };
-    }
-    return loadState(this.parts, request);
+    if (lane.mustBeFresh) return loadState(this.parts, request);
+    const entry = this.parts.readPath.base(request.key);
+    return entry instanceof Promise ? entry.then((found) => this.stateOf(found, request)) : this.stateOf(entry, request);
+  }
+
+  private stateOf(entry: CachedDocument | undefined, request: WriteRequest): MaybePromise<DocumentState> {
+    if (entry === undefined) return loadState(this.parts, request);
+    return { image: entry.image, version: entry.version, timestamp: entry.timestamp, source: 'cached' };
   }
 
   private readFailed(lane: Lane, task: WriteTask, error: unknown): void {
@@ -222,7 +230,7 @@ export class CommitQueue {
     task.obstacle = { kind: 'unavailable', error: cause };
     if (task.failures > task.limits.maxRetries) {
       lane.waiting.take();
-      this.refuseFor(task, 'timeout', `after ${task.failures} failed reads`);
+      this.endings.refuseFor(task, 'timeout', `after ${task.failures} failed reads`);
       return;
     }
     this.pause(lane, task);
@@ -328,12 +336,13 @@ export class CommitQueue {
 
   /** Commits what is on board of these lanes. @returns whether no race was lost */
   private async carry(lanes: readonly Lane[]): Promise<boolean> {
-    const changes = lanes.flatMap((lane) => changesOf(lane.inFlight));
-    const deadline = Math.max(...lanes.flatMap((lane) => lane.inFlight.map((write) => write.task.deadline)));
-    const outcomes = await this.commit(changes, deadline);
+    const boarded = lanes.map((lane) => changesOf(lane.inFlight));
+    let deadline = 0;
+    for (const { inFlight } of lanes) for (const { task } of inFlight) deadline = Math.max(deadline, task.deadline);
+    const outcomes = await this.commit(boarded.flat(), deadline);
     let next = 0;
-    for (const lane of lanes) {
-      const count = changesOf(lane.inFlight).length;
+    for (const [index, lane] of lanes.entries()) {
+      const count = boarded[index]?.length ?? 0;
       this.land(lane, outcomes.slice(next, next + count));
       next += count;
     }
@@ -365,7 +374,7 @@ export class CommitQueue {
     lane.mustBeFresh = false;
     this.contention.won(lane.key);
     const last = changesOf(landed).at(-1);
-    if (last !== undefined) void this.parts.readPath.committed(lane.key, last.event.serverSeq, last.event.timestamp.getTime(), last.after);
+    if (last !== undefined) void this.parts.readPath.committed(lane.key, last.event.serverSeq, last.event.timestamp.getTime(), last.after, last.documentBytes);
     this.answerAll(landed);
     this.answerAll(takeLeadingAnswers(lane));
     if (lane.staged.length > 0) this.makeReady(lane);
@@ -374,7 +383,7 @@ export class CommitQueue {
 
   private answerAll(writes: readonly StagedWrite[]): void {
     for (const { task, change, answer } of writes) {
-      if (answer === repetition) void this.answerFirstResult(task);
+      if (answer === repetition) void this.endings.answerFirstResult(task);
       else task.answer(answer);
       if (change !== undefined) this.parts.afterCommit.notify({ event: change.event, document: change.after });
     }
@@ -384,82 +393,12 @@ export class CommitQueue {
     void this.parts.readPath.forget(lane.key);
     if (outcomes.some(({ kind }) => kind === 'conflict')) this.contention.lost(lane.key);
     let next = 0;
-    const again = landed.filter(({ task, change }) => change === undefined || this.mayTryAgain(task, change, outcomes[next++] as CommitOutcome));
+    const again = landed.filter(({ task, change }) => change === undefined || this.endings.mayTryAgain(task, change, outcomes[next++] as CommitOutcome));
     this.unstaged(changesOf(lane.staged).length);
     this.ready.delete(lane);
     lane.restart(again);
     const hurt = again.find(({ task }) => task.failures > 0);
     if (hurt !== undefined) this.pause(lane, hurt.task);
-  }
-
-  /** Settles a task whose change was not committed, unless it may be decided anew. */
-  private mayTryAgain(task: WriteTask, change: DocumentChange, outcome: CommitOutcome): boolean {
-    const { address, documentId, operationId } = task.command.request;
-    switch (outcome.kind) {
-      case 'committed': // cannot be: a document's changes are committed together
-      case 'unknown':
-        task.reject(new IndeterminateOutcomeError(address, documentId, operationId, outcome.kind === 'unknown' ? { cause: outcome.error } : undefined));
-        return false;
-      case 'rejected':
-        task.reject(outcome.error);
-        return false;
-      case 'repeated':
-        void this.answerFirstResult(task);
-        return false;
-      case 'grounded':
-        return this.hasTime(task);
-      case 'conflict':
-        return this.lostRace(task, change, outcome.pending);
-      case 'unavailable':
-        task.failures++;
-        task.obstacle = { kind: 'unavailable', error: outcome.error };
-        if (task.failures <= task.limits.maxRetries) return this.hasTime(task);
-        this.refuseFor(task, 'timeout', `after ${task.failures} attempts`);
-        return false;
-    }
-  }
-
-  /** Refuses a task whose time ran out while its flight was in the air. */
-  private hasTime(task: WriteTask): boolean {
-    if (task.overdue === undefined) return true;
-    this.refuseFor(task, task.overdue, `after ${Math.round(performance.now() - task.startedAt)} ms`);
-    return false;
-  }
-
-  private lostRace(task: WriteTask, change: DocumentChange, pending: boolean): boolean {
-    task.failures++;
-    task.obstacle = pending ? { kind: 'locked' } : undefined;
-    // a foreign transaction ends by itself some day: worth the caller's whole time
-    if (pending ? task.limits.maxRetries > 0 : task.failures <= task.limits.maxRetries) return this.hasTime(task);
-    if (pending) this.refuseFor(task, 'timeout', 'at the only attempt');
-    else void this.refuseForConflict(task, change);
-    return false;
-  }
-
-  private async refuseForConflict(task: WriteTask, change: DocumentChange): Promise<void> {
-    const { address, documentId } = task.command.request;
-    const found = await this.parts.reader.read(documentId, { level: 'newest' }).catch(() => null);
-    task.reject(
-      new VersionConflictError({
-        address,
-        expected: change.before === null ? 'no-document' : change.expectedVersion,
-        found: found === null ? null : versionOf(found, this.parts.options.versionField),
-        attempts: task.failures,
-        missedEvents: await missedEvents(this.parts.events, documentId, change.expectedVersion),
-      }),
-    );
-  }
-
-  private async answerFirstResult(task: WriteTask): Promise<void> {
-    const { documentId, operationId, address } = task.command.request;
-    try {
-      const event = await this.parts.events.findOperation(documentId, operationId, { level: 'newest' });
-      if (event === null) task.reject(new IndeterminateOutcomeError(address, documentId, operationId));
-      else if (event.operation !== task.command.operation) task.reject(new OperationIdReusedError(address, operationId, event.operation, task.command.operation));
-      else task.resolve(await task.command.firstResult(event));
-    } catch (error) {
-      task.reject(error);
-    }
   }
 
   // ---- waiting, giving up, ending
@@ -486,7 +425,7 @@ export class CommitQueue {
       setTimeout(() => task.reject(new IndeterminateOutcomeError(address, documentId, operationId, { cause: new Error(reason) })), graceMs);
       return;
     }
-    this.refuseFor(task, reason, `after ${Math.round(performance.now() - task.startedAt)} ms`);
+    this.endings.refuseFor(task, reason, `after ${Math.round(performance.now() - task.startedAt)} ms`);
     const staged = lane.staged.length;
     const changesBefore = changesOf(lane.staged).length;
     if (staged > 0 && lane.unstage(task)) this.unstaged(changesBefore - changesOf(lane.staged).length);
@@ -494,18 +433,6 @@ export class CommitQueue {
     if (lane.staged.length === 0) this.ready.delete(lane);
     this.stage(lane);
     this.disposeIfIdle(lane);
-  }
-
-  private refuseFor(task: WriteTask, reason: 'timeout' | 'aborted', detail: string): void {
-    const { address } = task.command.request;
-    const { obstacle } = task;
-    if (reason === 'timeout' && obstacle?.kind === 'locked') {
-      task.reject(new DocumentLockedError(address, Math.round(performance.now() - task.startedAt), task.failures));
-      return;
-    }
-    const cause: unknown = obstacle?.kind === 'unavailable' ? obstacle.error : task.limits.signal?.reason;
-    const story = obstacle?.kind === 'unavailable' ? `${detail} (${obstacle.error.message})` : detail;
-    task.reject(new OperationTimeoutError(address, reason, story, cause === undefined ? undefined : { cause }));
   }
 
   private refuseAll(lane: Lane): void {
@@ -562,31 +489,4 @@ async function decideSafely(task: WriteTask, base: DocumentState): Promise<Decis
       },
     };
   }
-}
-
-function changesOf(writes: readonly StagedWrite[]): DocumentChange[] {
-  return writes.flatMap((write) => write.change ?? []);
-}
-
-/** How many staged writes of a lane go on board; a create after a delete waits, since one flight writes a document once. */
-function boarding(staged: readonly StagedWrite[], room: number, bytesLeft: number, maxFlightBytes: number): number {
-  let count = 0;
-  let changes = 0;
-  let bytes = 0;
-  for (const { change } of staged) {
-    if (change !== undefined) {
-      const tooMany = changes >= room;
-      const tooLarge = changes > 0 ? bytes + change.bytes > Math.min(bytesLeft, maxFlightBytes) : change.bytes > bytesLeft;
-      if (tooMany || tooLarge || (changes > 0 && change.event.operation === 'create')) break;
-      changes++;
-      bytes += change.bytes;
-    }
-    count++;
-  }
-  return changes === 0 ? 0 : count;
-}
-
-function takeLeadingAnswers(lane: Lane): StagedWrite[] {
-  const first = lane.staged.findIndex((write) => write.change !== undefined);
-  return lane.staged.splice(0, first < 0 ? lane.staged.length : first);
 }

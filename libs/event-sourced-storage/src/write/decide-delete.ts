@@ -32,7 +32,7 @@ export async function decideDelete(
   }
   if (base.version === 0) throw new HistoryMissingError(request.address);
   const now = Math.max(tools.now(), base.timestamp);
-  const bytes = checkLimits(request, null, before, tools);
+  const { bytes } = checkLimits(request, null, before, tools);
   const event = buildEvent(request, base, { operation: 'delete', deletedDoc: before }, { ...facts(tools), now });
   return {
     kind: 'change',

@@ -3,6 +3,7 @@ import { HistoryMissingError } from '../errors/history-missing.error.js';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { cloneValue, InvalidValueError, sameValue } from '../model/bson-values.js';
 import type { Diff, DiffPaths, Image } from '../model/diff.js';
+import type { MaybePromise } from '../model/promises.js';
 import type { DocumentState } from '../read/document-state.js';
 import { buildEvent } from './build-event.js';
 import { checkExpectedVersion } from './check-expected-version.js';
@@ -33,21 +34,22 @@ export async function decideUpdate(
   const before = base.image;
   if (before === null) throw new DocumentNotFoundError(request.address);
   if (base.version === 0) throw new HistoryMissingError(request.address);
-  await checkExpectedVersion(request, expected, base, tools);
+  if (expected !== 'any') await checkExpectedVersion(request, expected, base, tools);
   const now = Math.max(tools.now(), base.timestamp);
-  const edited = await runEdit(edit, before, { attempt: call });
-  const after = await castEdited(before, edited, new Date(now), tools);
+  const left = runEdit(edit, before, { attempt: call });
+  const cast = castEdited(before, left instanceof Promise ? await left : left, new Date(now), tools);
+  const after = cast instanceof Promise ? await cast : cast;
   const diff = diffOf(before, after, tools);
   if (isEmpty(diff)) return { kind: 'answer', answer: () => unchanged(before, base.version) };
 
   const { versionField } = tools.options;
   const stored: Image = { ...after, [versionField]: base.version + 1 };
-  const bytes = checkLimits(request, stored, diff, tools);
+  const { bytes, documentBytes } = checkLimits(request, stored, diff, tools);
   warnOfLongHistory(request, base.version + 1, tools);
   const event = buildEvent(request, base, { operation: 'update', diff }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: stored, bytes },
+    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: stored, bytes, documentBytes },
     answer: () => ({
       document: cloneValue(stored),
       diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set), unset: [...diff.unset] },
@@ -56,7 +58,7 @@ export async function decideUpdate(
 }
 
 /** The image to be written; `before` itself when the edit changed nothing. */
-async function castEdited(before: Image, edited: Image, now: Date, tools: WriteTools): Promise<Image> {
+function castEdited(before: Image, edited: Image, now: Date, tools: WriteTools): MaybePromise<Image> {
   if ('_id' in edited && !sameValue(edited['_id'], before['_id'])) {
     throw new InvalidArgumentError("the edit's result", 'it has another _id than the document; a document keeps its _id for life');
   }

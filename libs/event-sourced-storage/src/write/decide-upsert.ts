@@ -1,4 +1,5 @@
 import { VersionConflictError } from '../errors/version-conflict.error.js';
+import { DocumentPurgedError } from '../errors/document-purged.error.js';
 import { DocumentValidationError } from '../errors/document-validation.error.js';
 import { cloneValue, InvalidValueError } from '../model/bson-values.js';
 import { refuseUnnameableFields } from '../model/diff-path.js';
@@ -30,18 +31,27 @@ export async function decideUpsert(
     if (expected === 'no-document') throw new VersionConflictError({ address: request.address, expected, found: base.version, attempts: 1, advice: 'The document exists already.' });
     return { kind: 'answer', answer: () => ({ document: cloneValue(existing), created: false }) };
   }
+  await refuseErased(request, base, tools);
   checkNames(request, data);
   const now = Math.max(tools.now(), base.timestamp);
   const cast = await tools.caster.castNew(request.documentId, data, new Date(now));
   const after: Image = { ...cast, [tools.options.versionField]: base.version + 1 };
   checkNames(request, after);
-  const bytes = checkLimits(request, after, after, tools);
+  const { bytes, documentBytes } = checkLimits(request, after, after, tools);
   const event = buildEvent(request, base, { operation: 'create', createdDoc: after }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes },
+    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes, documentBytes, ...(request.isNewId === true ? { isNewId: true } : {}) },
     answer: () => ({ document: cloneValue(after), created: true }),
   };
+}
+
+/**
+ * A repetition of what was erased would bring it back. Only where a history was before, and the caller chose the `operationId`, it takes a look.
+ * @throws DocumentPurgedError
+ */
+async function refuseErased({ documentId, operationId, mayBeRepeated, address }: WriteRequest, base: DocumentState, tools: WriteTools): Promise<void> {
+  if (mayBeRepeated && base.version > 0 && (await tools.streams.wasErased(documentId, operationId))) throw new DocumentPurgedError(address, operationId);
 }
 
 /** The server would read such a name as a path or an operator. @throws DocumentValidationError */

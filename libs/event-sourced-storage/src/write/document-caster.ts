@@ -1,6 +1,14 @@
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
 
+/** The fields that the schema fills with the time of a change. */
+export interface TimestampFields {
+  /** The path of the document's own `updatedAt`. */
+  readonly updatedAt?: string;
+  /** What such fields are called, in the document and in what is inside. */
+  readonly names: ReadonlySet<string>;
+}
+
 /** PORT. What the application's schema says about ids and values. */
 export abstract class DocumentCaster {
   /**
@@ -24,4 +32,9 @@ export abstract class DocumentCaster {
    * @throws DocumentValidationError
    */
   abstract castChanges(before: Image, edited: Image, changes: DiffPaths, now: Date): Promise<Image> | Image;
+
+  /** Which fields of this document follow the clock. By default none. */
+  timestamps(_image: Image): TimestampFields {
+    return { names: new Set() };
+  }
 }

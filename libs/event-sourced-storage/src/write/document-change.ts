@@ -17,8 +17,12 @@ export interface DocumentChange {
   readonly before: Image | null;
   /** The document after, version included; `null` for a delete. */
   readonly after: Image | null;
+  /** The id was just made: a create needs no look for what was there under it. */
+  readonly isNewId?: boolean;
   /** Estimated BSON bytes that the change puts on the wire. */
   readonly bytes: number;
+  /** BSON bytes of `after`, where they were measured. */
+  readonly documentBytes?: number;
 }
 
 /** How a commit ended for one change. Exactly one of them for each. */

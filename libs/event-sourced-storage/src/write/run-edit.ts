@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { cloneValue, InvalidValueError, isPlainObject, normalizeImage } from '../model/bson-values.js';
+import { isThenable, type MaybePromise } from '../model/promises.js';
 import type { Image } from '../model/diff.js';
 
 /** What an edit is told beside the document. */
@@ -19,17 +20,17 @@ export type Edit<T> = (document: T, context: EditContext) => T | void | Promise<
  * @throws InvalidArgumentError when it returns something that is no document, or values that cannot be stored
  * @throws whatever the edit throws
  */
-export async function runEdit(edit: Edit<Image>, image: Image, context: EditContext): Promise<Image> {
+export function runEdit(edit: Edit<Image>, image: Image, context: EditContext): MaybePromise<Image> {
   const copy = cloneValue(image);
-  const returned = await edit(copy, context);
-  const edited = returned === undefined ? copy : documentOf(returned);
-  return storable(edited, "the edit's result");
+  const returned = edit(copy, context);
+  const left = (result: Image | void): Image => storable(result === undefined ? copy : documentOf(result), "the edit's result", image);
+  return isThenable(returned) ? Promise.resolve(returned).then(left) : left(returned);
 }
 
-/** The value as plain BSON shape. @throws InvalidArgumentError naming the path that cannot be stored */
-export function storable(value: unknown, argument: string): Image {
+/** The value as plain BSON shape, sharing with `before` what is the same there. @throws InvalidArgumentError naming the path that cannot be stored */
+export function storable(value: unknown, argument: string, before?: Image): Image {
   try {
-    return normalizeImage(value);
+    return normalizeImage(value, before);
   } catch (error) {
     if (error instanceof InvalidValueError) throw new InvalidArgumentError(argument, `${error.path || 'the document'} ${error.reason}`, { cause: error });
     throw error;

@@ -16,6 +16,8 @@ export interface WriteRequest {
   /** The caller chose the `operationId`: the write may be a repetition. */
   readonly mayBeRepeated: boolean;
   readonly metadata: EventMetadata | undefined;
+  /** The document's id was just made: nothing can have happened under it. */
+  readonly isNewId?: boolean;
 }
 
 /** What a command wants after it has seen the document. Answers are made late: only once they are true. */

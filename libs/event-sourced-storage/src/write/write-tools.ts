@@ -1,5 +1,6 @@
 import type { EventStore } from '../history/event-store.js';
 import type { HistoryReader } from '../history/history-reader.js';
+import type { StreamStore } from '../history/stream-store.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
 import type { DocumentCaster } from './document-caster.js';
 
@@ -9,6 +10,7 @@ export interface WriteTools {
   readonly caster: DocumentCaster;
   readonly events: EventStore;
   readonly history: HistoryReader;
+  readonly streams: StreamStore;
   readonly now: () => number;
   /** Set while deciding inside a transaction of the caller. */
   readonly transactionId?: string;

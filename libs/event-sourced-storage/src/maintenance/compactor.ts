@@ -1,0 +1,152 @@
+import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
+import { beforeHistory, replayEvent, type ReplayState } from '../history/replay.js';
+import { firstKept, type StreamFacts } from '../history/stream-store.js';
+import { sameValue } from '../model/bson-values.js';
+import type { DocumentId } from '../model/document-id.js';
+import type { CompactionGuard } from './compaction-guard.js';
+import { type PruningTools, removeEvents } from './maintenance-tools.js';
+
+/** Which events go. The newest event always stays. */
+export interface CompactionPolicy {
+  /** How many of the newest events stay at the least; `0` and `1` keep the newest only. */
+  readonly keepLast?: number;
+  /** The highest number that may go. With `keepLast` the lower line counts. */
+  readonly upTo?: number;
+}
+
+/** What `compact()` takes: at least one of `keepLast` and `upTo`. */
+export interface CompactOptions extends CompactionPolicy {
+  /** Only finds out what would be done, and verifies. @default false */
+  readonly dryRun?: boolean;
+}
+
+/** What `compact()` did, or would do. */
+export interface CompactResult {
+  /** The events up to this number are gone; `0`: none is. */
+  readonly floor: number;
+  /** How many events were removed by this call. */
+  readonly removed: number;
+  /** The number of the verified snapshot that stands for them; `null` when there is none: nothing was removed, or an erasure was before. */
+  readonly snapshot: number | null;
+}
+
+/** Others may compact the same history meanwhile; they will not do it that often. */
+const looks = 5;
+
+/** A state, and when the event that led to it was recorded. */
+interface Folded extends ReplayState {
+  readonly at: Date;
+}
+
+/**
+ * Removes old events behind a snapshot that equals their replay. The order makes it safe to be interrupted anywhere and repeated: snapshot,
+ * floor, events. A reader finds the events, or the floor that says they are gone, never a hole.
+ */
+export class Compactor {
+  private readonly guards: CompactionGuard[] = [];
+
+  constructor(private readonly tools: PruningTools) {}
+
+  /** From now on nothing is removed that this one still needs. */
+  guard(guard: CompactionGuard): void {
+    this.guards.push(guard);
+  }
+
+  async compact(id: DocumentId, { dryRun = false, ...policy }: CompactOptions): Promise<CompactResult> {
+    for (let look = 1; ; look++) {
+      const facts = await this.tools.streams.read(id);
+      const line = await this.lineOf(id, policy);
+      await this.tools.checkpoint('compact:begin');
+      if (line <= facts.floor) return this.finish(id, facts, dryRun);
+      const folded = await this.fold(id, facts, line);
+      if (folded instanceof Error) {
+        if (look < looks && (await this.tools.streams.read(id)).floor > facts.floor) continue; // another one was faster
+        throw folded;
+      }
+      await this.tools.checkpoint('compact:folded');
+      if (dryRun) return { floor: line, removed: await this.countUpTo(id, line), snapshot: line };
+      if (!(await this.keep(id, folded))) {
+        if (look < looks) continue;
+        throw this.corrupt(id, `the snapshot at ${line} does not stay`);
+      }
+      await this.tools.checkpoint('compact:snapshot-pinned');
+      await this.tools.streams.raiseFloor(id, { floor: line, floorAt: folded.at });
+      await this.tools.checkpoint('compact:floor-raised');
+      // as it is now: another compaction or an erasure may have gone further meanwhile
+      return this.finish(id, await this.tools.streams.read(id), false);
+    }
+  }
+
+  /** Removes what the floor has already made invisible. */
+  private async finish(id: DocumentId, facts: StreamFacts, dryRun: boolean): Promise<CompactResult> {
+    const { floor } = facts;
+    const snapshot = floor === 0 || facts.purgedAt === floor ? null : floor;
+    if (dryRun || floor === 0) return { floor, removed: 0, snapshot };
+    const removed = await removeEvents(this.tools, 'compact', id, firstKept(facts) - 1);
+    await this.tools.checkpoint('compact:events-removed');
+    await this.tools.pruner.removeSnapshots(id, floor);
+    await this.tools.checkpoint('compact:snapshots-removed');
+    return { floor, removed, snapshot };
+  }
+
+  /**
+   * The newest event stays whatever the policy: a tombstone carries the number for a re-create, the newest operation can be looked up, and a
+   * reader that misses events sees a later one and notices.
+   */
+  private async lineOf(id: DocumentId, { keepLast = 0, upTo = Infinity }: CompactionPolicy): Promise<number> {
+    const head = await this.tools.events.head(id);
+    if (head === null) return 0;
+    const needed = await Promise.all(this.guards.map((guard) => guard.lowestNeeded(id)));
+    return Math.max(0, Math.min(upTo, head.serverSeq - Math.max(1, keepLast), ...needed.map((lowest) => (lowest === null ? Infinity : lowest - 1))));
+  }
+
+  /** The state at the line, from the base that is trusted already and the events that are to go; or what is wrong with them. */
+  private async fold(id: DocumentId, facts: StreamFacts, line: number): Promise<Folded | Error> {
+    let state = await this.base(id, facts);
+    if (state === null) return this.corrupt(id, `the snapshot at ${facts.floor}, below which the events are compacted away, is missing`);
+    let at = facts.floorAt ?? new Date(0);
+    try {
+      for await (const event of this.tools.events.stream(id, { from: state.version + 1, to: line })) {
+        state = replayEvent(state, event, this.tools.versionField);
+        at = event.timestamp;
+      }
+    } catch (error) {
+      if (error instanceof RangeError) return this.corrupt(id, error.message, error);
+      throw error;
+    }
+    return state.version === line ? { ...state, at } : this.corrupt(id, `event ${state.version + 1} is missing`);
+  }
+
+  private async base(id: DocumentId, { floor, purgedAt }: StreamFacts): Promise<ReplayState | null> {
+    if (floor === 0) return beforeHistory;
+    if (purgedAt === floor) return { image: null, version: floor };
+    const snapshot = await this.tools.snapshots.newest(id, floor);
+    return snapshot?.serverSeq === floor ? { image: snapshot.state, version: floor } : null;
+  }
+
+  /**
+   * Stores the snapshot, and verifies what is stored: it may have been there before.
+   * @returns `false` when retention or another compaction removed it meanwhile
+   */
+  private async keep(id: DocumentId, { image, version }: ReplayState): Promise<boolean> {
+    await this.tools.snapshots.save({ documentId: id, serverSeq: version, state: image, createdAt: new Date(this.tools.now()) });
+    await this.tools.checkpoint('compact:snapshot-saved');
+    // retention may have removed it meanwhile; from here on it does not
+    if (!(await this.tools.snapshots.pin(id, version))) return this.keep(id, { image, version });
+    const stored = await this.tools.snapshots.newest(id, version);
+    if (stored?.serverSeq !== version) return false;
+    if (!sameValue(stored.state, image)) throw this.corrupt(id, `the snapshot at ${version} is not what the events lead to`);
+    await this.tools.checkpoint('compact:snapshot-verified');
+    // from now on no retention removes it
+    return this.tools.snapshots.pin(id, version);
+  }
+
+  private async countUpTo(id: DocumentId, line: number): Promise<number> {
+    const [first] = await this.tools.events.read(id, { to: line, limit: 1 });
+    return first === undefined ? 0 : line - first.serverSeq + 1;
+  }
+
+  private corrupt(id: DocumentId, problem: string, cause?: Error): Error {
+    return new HistoryCorruptError(this.tools.address(id), problem, { cause });
+  }
+}

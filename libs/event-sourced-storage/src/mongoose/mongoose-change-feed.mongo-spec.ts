@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import mongoose from 'mongoose';
+import type { Connection } from 'mongoose';
+import { type ChangeFeedFixture, describeChangeFeed } from '../testing/change-feed.contract.js';
+import type { FeedNotice, UnrecordedChange } from '../watch/change-feed.js';
+import { MongooseChangeFeed } from './mongoose-change-feed.js';
+import { rawCollection } from './raw-collection.js';
+import { majorityTransaction } from './transaction-options.js';
+
+const { Long, ObjectId } = mongoose.mongo;
+const names = ['games_events', 'players_events'] as const;
+
+interface MongoFixture extends ChangeFeedFixture {
+  readonly connection: Connection;
+  readonly warnings: string[];
+}
+
+async function createFixture(): Promise<MongoFixture> {
+  const connection = await mongoose.createConnection(process.env['TEST_MONGODB_URI'] ?? '', { dbName: `feed_${new ObjectId().toHexString()}` }).asPromise();
+  for (const name of [...names, 'games']) await connection.createCollection(name);
+  const warnings: string[] = [];
+  const feed = new MongooseChangeFeed(connection, { warn: (message) => warnings.push(message), now: Date.now, random: Math.random });
+  return {
+    feed,
+    connection,
+    warnings,
+    collections: names,
+    newId: () => new ObjectId(),
+    commit: (collection, events) =>
+      inTransaction(connection, async (session) => {
+        const records = events.map(({ documentId, serverSeq }) => ({ _id: { d: documentId, v: Long.fromNumber(serverSeq) }, operation: serverSeq === 1 ? 'create' : 'update' }));
+        await rawCollection(connection, collection).insertMany(records as never[], { session });
+      }),
+    lostPosition: { _data: '82' },
+    openStreams: async () => {
+      const admin = connection.getClient().db('admin');
+      const cursors = await admin.aggregate([{ $currentOp: { idleCursors: true, localOps: true } }]).toArray();
+      const isOurs = (operation: mongoose.mongo.Document): boolean => String(operation['ns']).startsWith(`${connection.name}.`) && JSON.stringify(operation['cursor'] ?? {}).includes('$changeStream');
+      return cursors.filter(isOurs).length;
+    },
+    close: async () => {
+      await feed.close();
+      await connection.dropDatabase();
+      await connection.close();
+    },
+  };
+}
+
+async function inTransaction(connection: Connection, work: (session: mongoose.mongo.ClientSession) => Promise<void>): Promise<void> {
+  const session = await connection.startSession();
+  await session.withTransaction(() => work(session), majorityTransaction);
+  await session.endSession();
+}
+
+describeChangeFeed('MongooseChangeFeed', createFixture);
+
+describe('MongooseChangeFeed', () => {
+  let fixture: MongoFixture;
+  let notices: FeedNotice[];
+  const seen = (): number[] => notices.flatMap((notice) => (notice.kind === 'committed' ? [notice.serverSeq] : []));
+  const interruptions = (): string[] => notices.flatMap((notice) => (notice.kind === 'interrupted' ? [notice.reason] : []));
+
+  beforeEach(async () => {
+    fixture = await createFixture();
+    notices = [];
+  });
+  afterEach(() => fixture.close());
+
+  it('goes on without a hole and without a word after its cursor was killed', async () => {
+    const { feed, connection } = fixture;
+    await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+    const documentId = fixture.newId();
+    for (let serverSeq = 1; serverSeq <= 6; serverSeq++) {
+      if (serverSeq % 2 === 0) await killStreams(connection);
+      await fixture.commit(names[0], [{ documentId, serverSeq }]);
+    }
+    await until(() => seen().includes(6));
+    expect(seen()).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(interruptions()).toEqual([]);
+  });
+
+  it('says that a dropped database took everything along, and goes on in the next one of that name', async () => {
+    const { feed, connection } = fixture;
+    await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+    await connection.dropDatabase();
+    await until(() => interruptions().includes('the database was dropped'));
+    await connection.createCollection(names[0]);
+    await fixture.commit(names[0], [{ documentId: fixture.newId(), serverSeq: 1 }]);
+    await until(() => seen().includes(1));
+  });
+
+  it('goes on when more is listened to later, without a hole for those who were there', async () => {
+    const { feed } = fixture;
+    await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+    const documentId = fixture.newId();
+    const others: FeedNotice[] = [];
+    const commits = (async () => {
+      for (let serverSeq = 1; serverSeq <= 40; serverSeq++) await fixture.commit(names[0], [{ documentId, serverSeq }]);
+    })();
+    await until(() => seen().length > 3);
+    await feed.subscribe(names[1], (notice) => others.push(notice)).ready;
+    await fixture.commit(names[1], [{ documentId, serverSeq: 1 }]);
+    await commits;
+    await until(() => seen().includes(40) && others.some(({ kind }) => kind === 'committed'));
+    expect(seen()).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+  });
+
+  it('leaves out the commits of its own sessions while all listeners know them, and tells them again once somebody needs them', async () => {
+    const { connection } = fixture;
+    const session = connection.getClient().startSession();
+    const own: mongoose.mongo.Binary[] = [];
+    const feed = new MongooseChangeFeed(connection, { warn: () => undefined, now: Date.now, random: Math.random, ownSessions: () => own });
+    const documentId = fixture.newId();
+    const commitOwn = async (serverSeq: number): Promise<void> => {
+      session.startTransaction(majorityTransaction);
+      await rawCollection(connection, names[0]).insertOne({ _id: { d: documentId, v: Long.fromNumber(serverSeq) }, operation: 'update' } as never, { session });
+      await session.commitTransaction();
+    };
+    try {
+      await feed.subscribeToOthers(names[0], (notice) => notices.push(notice)).ready;
+      await commitOwn(1);
+      await until(() => seen().includes(1)); // not known as its own yet
+      own.push((session.id as { readonly id: mongoose.mongo.Binary }).id);
+      feed.sessionsChanged();
+      await until(() => feed.status().restarts === 1 && feed.status().state === 'live');
+      await commitOwn(2);
+      await fixture.commit(names[0], [{ documentId, serverSeq: 3 }]);
+      await until(() => seen().includes(3));
+      expect(seen()).toEqual([1, 3]);
+      const all: FeedNotice[] = [];
+      await feed.subscribe(names[0], (notice) => all.push(notice)).ready;
+      await commitOwn(4);
+      await fixture.commit(names[0], [{ documentId, serverSeq: 5 }]);
+      await until(() => seen().includes(5));
+      expect(all.flatMap((notice) => (notice.kind === 'committed' ? [notice.serverSeq] : []))).toEqual([4, 5]);
+    } finally {
+      await feed.close();
+      await session.endSession();
+    }
+  });
+
+  it('survives documents of nearly 16 MiB, on either side', async () => {
+    const { feed, connection } = fixture;
+    const documents = { collection: 'games', eventsCollection: names[0], versionField: 'version' };
+    await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+    await feed.subscribeUnrecorded(documents, () => undefined).ready;
+    const [d, text] = [fixture.newId(), 'x'.repeat(15 * 1_048_576)];
+    await inTransaction(connection, async (session) => {
+      await rawCollection(connection, 'games').insertOne({ _id: d, text, version: 1 } as never, { session });
+    });
+    await rawCollection(connection, names[0]).insertOne({ _id: { d, v: Long.fromNumber(1) }, operation: 'create', createdDoc: { _id: d, text } } as never);
+    await rawCollection(connection, 'games').updateOne({ _id: d } as never, { $set: { text: `${text.slice(1)}y` } });
+    await fixture.commit(names[0], [{ documentId: d, serverSeq: 2 }]);
+    await until(() => seen().includes(2));
+    expect([seen(), interruptions(), fixture.warnings]).toEqual([[1, 2], [], []]);
+  });
+
+  describe('and changes of documents', () => {
+    let changes: UnrecordedChange[];
+    const documents = { collection: 'games', eventsCollection: names[0], versionField: 'version' };
+    const games = (): mongoose.mongo.Collection => rawCollection(fixture.connection, 'games');
+
+    beforeEach(async () => {
+      changes = [];
+      await fixture.feed.subscribeUnrecorded(documents, (change) => changes.push(change)).ready;
+    });
+
+    it('says nothing of those that came with their event, and everything of the others', async () => {
+      const recorded = fixture.newId() as mongoose.mongo.ObjectId;
+      const write = (v: number, document: (session: mongoose.mongo.ClientSession) => Promise<unknown>): Promise<void> =>
+        inTransaction(fixture.connection, async (session) => {
+          await document(session);
+          await rawCollection(fixture.connection, names[0]).insertOne({ _id: { d: recorded, v: Long.fromNumber(v) }, operation: 'update' } as never, { session });
+        });
+      await write(1, (session) => games().insertOne({ _id: recorded, version: 1 }, { session }));
+      await write(2, (session) => games().updateOne({ _id: recorded }, { $set: { version: 2, gold: 1 } }, { session }));
+      await write(3, (session) => games().deleteOne({ _id: recorded }, { session }));
+      const foreign = fixture.newId() as mongoose.mongo.ObjectId;
+      await games().insertOne({ _id: foreign, version: 1 });
+      await games().updateOne({ _id: foreign }, { $set: { gold: 2 } });
+      await games().updateOne({ _id: foreign }, { $set: { gold: 3, version: 2 } });
+      await games().replaceOne({ _id: foreign }, { gold: 4 });
+      await inTransaction(fixture.connection, async (session) => void (await games().updateOne({ _id: foreign }, { $set: { gold: 5 } }, { session })));
+      await inTransaction(fixture.connection, async (session) => void (await games().deleteOne({ _id: foreign }, { session })));
+      await until(() => changes.some(({ operation }) => operation === 'delete'));
+      expect(changes.map(({ documentId, operation }) => [String(documentId), operation])).toEqual(
+        ['insert', 'update', 'update', 'replace', 'update', 'delete'].map((operation) => [foreign.toHexString(), operation]),
+      );
+    });
+
+    it('survives ids that are none of the storage', async () => {
+      await games().insertOne({ _id: { odd: 1 } as never });
+      await games().insertOne({ _id: 'plain' as never });
+      await until(() => changes.some(({ documentId }) => documentId === 'plain'));
+    });
+  });
+});
+
+async function killStreams(connection: Connection): Promise<void> {
+  const admin = connection.getClient().db('admin');
+  const cursors = await admin.aggregate([{ $currentOp: { idleCursors: true, localOps: true } }]).toArray();
+  for (const { ns, cursor } of cursors) {
+    if (String(ns).startsWith(`${connection.name}.`) && cursor !== undefined) await connection.getClient().db(connection.name).command({ killCursors: '$cmd.aggregate', cursors: [cursor.cursorId] });
+  }
+}
+
+async function until(fact: () => boolean): Promise<void> {
+  for (const end = performance.now() + 20_000; !fact(); await new Promise((resume) => setTimeout(resume, 10))) {
+    if (performance.now() > end) throw new Error(`waited 20 s in vain for ${String(fact)}`);
+  }
+}

@@ -1,0 +1,60 @@
+import type { Connection, mongo } from 'mongoose';
+import { DeliverySource } from '../delivery/delivery-store.js';
+import { idKey } from '../model/bson-values.js';
+import type { DocumentId } from '../model/document-id.js';
+import { endOfHistory, eventRange, eventsAfter } from './event-key.js';
+import type { EventRecord } from './event-record.js';
+import { rawCollection } from './raw-collection.js';
+
+/** How many keys are read at a time; one history that is longer costs a read of its own. */
+const keysAtATime = 2_000;
+const majorityRead = { readConcern: { level: 'majority' as const } };
+
+/** The histories in a collection of events, by their keys alone. */
+export class MongooseDeliverySource extends DeliverySource {
+  constructor(
+    private readonly connection: Connection,
+    private readonly collectionName: string,
+  ) {
+    super();
+  }
+
+  override async heads(after: DocumentId | undefined): Promise<readonly { readonly documentId: DocumentId; readonly head: number }[]> {
+    const keys = await this.events
+      .find(eventsAfter(after === undefined ? undefined : endOfHistory(after)), { ...majorityRead, projection: { _id: 1 }, sort: { _id: 1 }, limit: keysAtATime, batchSize: keysAtATime })
+      .toArray();
+    const heads = new Map<string, { readonly documentId: DocumentId; readonly head: number }>();
+    for (const { _id } of keys) heads.set(idKey(_id.d), { documentId: _id.d, head: Number(_id.v) });
+    const found = [...heads.values()];
+    const last = found.at(-1);
+    // the last history may go on behind the last key
+    if (last !== undefined && keys.length === keysAtATime) found[found.length - 1] = { ...last, head: await this.head(last.documentId) };
+    return found;
+  }
+
+  override async firstSince(id: DocumentId, since: Date): Promise<number | undefined> {
+    const filter = { ...eventRange(id, 1), timestamp: { $gte: since } };
+    const first = await this.events.findOne(filter as object, { ...majorityRead, projection: { _id: 1 }, sort: { _id: 1 } });
+    return first === null ? undefined : Number(first._id.v);
+  }
+
+  private async head(id: DocumentId): Promise<number> {
+    const newest = await this.events.findOne(eventRange(id, 1) as object, { ...majorityRead, projection: { _id: 1 }, sort: { _id: -1 } });
+    return Number(newest?._id.v ?? 0);
+  }
+
+  private get events(): mongo.Collection<EventRecord> {
+    return rawCollection<EventRecord>(this.connection, this.collectionName);
+  }
+}
+
+/** Whether a position is as late as another, or later: the server makes its tokens so that their texts sort (SERVER-29716). */
+export function isAtOrAfter(a: unknown, b: unknown): boolean {
+  const [one, other] = [dataOf(a), dataOf(b)];
+  return one !== undefined && other !== undefined && one >= other;
+}
+
+function dataOf(token: unknown): string | undefined {
+  const data = typeof token === 'object' && token !== null ? (token as { readonly _data?: unknown })._data : undefined;
+  return typeof data === 'string' ? data : undefined;
+}

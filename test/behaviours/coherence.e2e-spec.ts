@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import mongoose from 'mongoose';
+import { commandsDuring } from '../support/commands.js';
+import { databaseName, dropDatabase, type Game, type GamesApp, startGames, testUri } from '../support/games.js';
+import { startLossyProxy } from '../support/lossy-proxy.js';
+import { killStreams, openStreams } from '../support/streams.js';
+import { nextTurn, until } from '../support/until.js';
+
+const database = databaseName('coherence');
+const addGold = (game: Game): void => void (game.gold += 1);
+
+describe('the cache of a process while others write', () => {
+  let here: GamesApp;
+  let there: GamesApp;
+  let id: mongoose.Types.ObjectId;
+
+  beforeAll(async () => {
+    await dropDatabase(database);
+    // without the feed a cached answer would stay for ever
+    [here, there] = await Promise.all([startGames({ database, root: { cacheTTL: 0 }, client: { monitorCommands: true } }), startGames({ database, root: { cacheTTL: 0 } })]);
+  });
+  afterAll(async () => {
+    await here?.close();
+    await there?.close();
+  });
+  beforeEach(async () => {
+    id = (await there.games.findOneAndUpsert({ name: 'raid' }, 'creator')).document._id;
+    await here.games.findOne(id);
+  });
+
+  const finds = (commands: readonly { readonly name: string }[]): number => commands.filter(({ name }) => name === 'find').length;
+
+  it('row 46: what another process wrote is served as soon as the change stream tells of it', async () => {
+    await there.games.findOneAndUpdate(id, addGold, 'writer');
+    await until(async () => (await here.games.findOne(id))?.version === 2, 'the new version');
+    expect((await here.games.findOne(id))?.gold).toBe(1);
+  });
+
+  it('row 46: a document in use is read again behind the scenes, so that the next read comes from the cache', async () => {
+    let isRead = false;
+    const client = here.connection.getClient();
+    client.on('commandSucceeded', ({ commandName }) => (isRead ||= commandName === 'find'));
+    await there.games.findOneAndUpdate(id, addGold, 'writer');
+    await until(() => isRead, 'it was read without being asked for');
+    await nextTurn();
+    const commands = await commandsDuring(here.connection, async () => expect((await here.games.findOne(id))?.version).toBe(2));
+    expect(finds(commands)).toBe(0);
+  });
+
+  it('row 46: a document that another process deleted is gone here too', async () => {
+    await there.games.deleteOne(id, 'deleter');
+    await until(async () => (await here.games.findOne(id)) === null, 'the document is gone');
+  });
+
+  it('row 46: a document that was deleted and created again elsewhere is the new one', async () => {
+    await there.games.deleteOne(id, 'deleter');
+    await there.games.findOneAndUpsert({ _id: id, name: 'second life' }, 'creator');
+    await until(async () => (await here.games.findOne(id))?.name === 'second life', 'the new document');
+  });
+
+  it('row 46: while others write, the versions served never go back, and the last is served in the end', async () => {
+    const served: number[] = [];
+    const load = { isOver: false };
+    const reader = (async () => {
+      while (!load.isOver) {
+        served.push((await here.games.findOne(id))?.version ?? 0);
+        await new Promise((resume) => setImmediate(resume));
+      }
+    })();
+    const writers = Array.from({ length: 4 }, async (_, index) => {
+      for (let turn = 0; turn < 25; turn++) await (index === 0 ? here : there).games.findOneAndUpdate(id, addGold, 'writer');
+    });
+    await Promise.all(writers);
+    await until(async () => (await here.games.findOne(id))?.version === 101, 'the last version');
+    load.isOver = true;
+    await reader;
+    expect(served).toEqual(served.toSorted((a, b) => a - b));
+  });
+
+  it('row 46: commits between the death of the stream and its return are not missed', async () => {
+    for (let turn = 2; turn <= 5; turn++) {
+      await killStreams(here.connection);
+      await there.games.findOneAndUpdate(id, addGold, 'writer');
+      await until(async () => (await here.games.findOne(id))?.version === turn, 'the new version');
+    }
+    expect(here.games.feedStatus()).toMatchObject({ interruptions: 0 });
+  });
+
+  it('row 48: own writes are read at once, and stay, whatever the stream tells when', async () => {
+    for (let turn = 1; turn <= 30; turn++) {
+      await here.games.findOneAndUpdate(id, addGold, 'writer');
+      expect((await here.games.findOne(id))?.version).toBe(turn + 1);
+    }
+  });
+});
+
+describe('watchFullDocument', () => {
+  it("'default' drops what changed, and the next read asks the database", async () => {
+    const there = await startGames({ database });
+    const here = await startGames({ database, root: { watchFullDocument: 'default', cacheTTL: 0 }, client: { monitorCommands: true } });
+    try {
+      const { document } = await there.games.findOneAndUpsert({ name: 'dropped' }, 'creator');
+      await here.games.findOne(document._id);
+      await there.games.findOneAndUpdate(document._id, addGold, 'writer');
+      await until(async () => (await here.games.findOne(document._id))?.version === 2, 'the new version');
+    } finally {
+      await here.close();
+      await there.close();
+    }
+  });
+
+  it("'required' does not start on a collection without images, and says what to run; with images it starts", async () => {
+    await dropDatabase(database);
+    const refused = startGames({ database, root: { watchFullDocument: 'required' } });
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_OPTIONS', message: expect.stringContaining('changeStreamPreAndPostImages') });
+    const client = await mongoose.mongo.MongoClient.connect(testUri());
+    await client.db(database).command({ collMod: 'games', changeStreamPreAndPostImages: { enabled: true } });
+    await client.close();
+    const app = await startGames({ database, root: { watchFullDocument: 'required' } });
+    await app.close();
+  });
+});
+
+describe('a feed that is cut', () => {
+  it('costs freshness until it heals, and never a version that was served before', async () => {
+    const port = Number(new URL(testUri()).port);
+    const proxy = await startLossyProxy(port);
+    const here = await startGames({ database, uri: proxy.uri, root: { cacheTTL: 0 } });
+    const there = await startGames({ database });
+    try {
+      const { document } = await there.games.findOneAndUpsert({ name: 'cut' }, 'creator');
+      await here.games.findOne(document._id);
+      proxy.lose('request', 'getMore', 1_000_000);
+      for (let turn = 0; turn < 5; turn++) await there.games.findOneAndUpdate(document._id, addGold, 'writer');
+      await until(() => here.games.feedStatus().state !== 'live' || here.games.feedStatus().restarts > 0, 'the cut is noticed');
+      expect((await here.games.findOneAndUpdate(document._id, addGold, 'truth')).document).toMatchObject({ version: 7, gold: 6 });
+      proxy.lose('request', 'getMore', 0);
+      await there.games.findOneAndUpdate(document._id, addGold, 'writer');
+      await until(async () => (await here.games.findOne(document._id))?.version === 8, 'it has healed');
+      expect(here.games.feedStatus()).toMatchObject({ state: 'live' });
+    } finally {
+      await here.close();
+      await there.close();
+      await proxy.close();
+    }
+  });
+
+  it('leaves no cursor open after the application is closed', async () => {
+    // of its own: a stream that was cut off keeps its cursor on the server for a while
+    const quiet = databaseName('coherence_quiet');
+    const app = await startGames({ database: quiet });
+    await until(async () => (await openStreams(app.connection)).length > 0, 'its stream is open');
+    const witness = await startGames({ database: quiet, root: { watchEnabled: false } });
+    await app.close();
+    await until(async () => (await openStreams(witness.connection)).length === 0, 'no stream is open');
+    await witness.close();
+  });
+});

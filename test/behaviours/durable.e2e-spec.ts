@@ -1,0 +1,379 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Type } from '@nestjs/common';
+import mongoose from 'mongoose';
+import { type DeliveryContext, type DocumentEvent, type DurableHandler, DurableHandlers, DurableEventsHandler, type DurableHandlerOptions, InvalidOptionsError } from 'nestjs-event-sourced-storage';
+import { databaseName, dropDatabase, Game, type GamesApp, startGames } from '../support/games.js';
+import { Log } from '../support/log.js';
+import { gate, until } from '../support/until.js';
+
+const { ObjectId } = mongoose.Types;
+const database = databaseName('durable');
+type Event = DocumentEvent<Game>;
+
+/** A handler that does what the test says, and keeps what it was given. */
+function handlerOf(options: Partial<DurableHandlerOptions>, behaviour: (event: Event, context: DeliveryContext) => unknown = () => undefined) {
+  const seen: { readonly id: string; readonly serverSeq: number; readonly deliveryId: string; readonly attempt: number }[] = [];
+  @DurableEventsHandler({ name: 'board', model: Game.name, from: 'beginning', retryDelayMs: 1, maxRetryDelayMs: 5, leaseMs: 2_000, ...options })
+  class Handler implements DurableHandler<Game> {
+    async handle(event: Event, context: DeliveryContext): Promise<void> {
+      seen.push({ id: String(event.documentId), serverSeq: event.serverSeq, deliveryId: context.deliveryId, attempt: context.attempt });
+      await behaviour(event, context);
+    }
+  }
+  const numbers = (id: unknown): number[] => seen.filter((each) => each.id === String(id)).map(({ serverSeq }) => serverSeq);
+  return { type: Handler as Type<DurableHandler<Game>>, seen, numbers };
+}
+
+const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => index + first);
+/** First deliveries: every number once, in the order in which it came first. */
+const firsts = (numbers: readonly number[]): number[] => [...new Set(numbers)];
+const addGold = (game: Game): void => void (game.gold += 1);
+
+describe('durable handlers', () => {
+  const open: GamesApp[] = [];
+
+  beforeEach(() => dropDatabase(database));
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((app) => app.close()));
+  });
+  afterAll(() => dropDatabase(database));
+
+  async function start(handlers: readonly { readonly type: Type<object> }[] = [], options: Partial<Parameters<typeof startGames>[0]> = {}): Promise<GamesApp> {
+    const app = await startGames({ database, cqrs: false, root: { publish: 'never' }, providers: handlers.map(({ type }) => type), ...options });
+    open.push(app);
+    return app;
+  }
+  async function create(app: GamesApp, events: number): Promise<mongoose.Types.ObjectId> {
+    const { document } = await app.games.findOneAndUpsert({ name: 'raid' }, 'test');
+    for (let count = 1; count < events; count++) await app.games.findOneAndUpdate(document._id, addGold, 'test');
+    return document._id;
+  }
+  const durable = (app: GamesApp): DurableHandlers => app.app.get(DurableHandlers);
+  const stop = async (app: GamesApp): Promise<void> => {
+    open.splice(open.indexOf(app), 1);
+    await app.close();
+  };
+
+  it('an event reaches the handler with its address, and every event of a document in order', async () => {
+    const board = handlerOf({});
+    const app = await start([board]);
+    const ids = [await create(app, 5), await create(app, 3)];
+    await until(() => board.seen.length >= 8, 'eight deliveries');
+    expect(board.numbers(ids[0])).toEqual(upTo(5));
+    expect(board.numbers(ids[1])).toEqual(upTo(3));
+    expect(board.seen[0]).toMatchObject({ deliveryId: `board/games/${String(ids[0])}@1`, attempt: 1 });
+  });
+
+  it('a new handler begins with the first event and goes on with the live ones, none missing, while writes go on', async () => {
+    const writer = await start();
+    const ids = await Promise.all(upTo(30).map(() => create(writer, 4)));
+    const state = { isWriting: true };
+    const written = new Map(ids.map((id) => [String(id), 4]));
+    const writing = (async () => {
+      while (state.isWriting) {
+        await Promise.all(
+          ids.slice(0, 10).map(async (id) => {
+            await writer.games.findOneAndUpdate(id, addGold, 'test');
+            written.set(String(id), (written.get(String(id)) ?? 0) + 1);
+          }),
+        );
+      }
+    })();
+    const board = handlerOf({});
+    await start([board]);
+    await until(() => new Set(board.seen.map(({ id }) => id)).size === 30, 'all documents');
+    state.isWriting = false;
+    await writing;
+    await until(() => ids.every((id) => firsts(board.numbers(id)).length === written.get(String(id))), 'all events');
+    for (const id of ids) expect(firsts(board.numbers(id))).toEqual(upTo(written.get(String(id)) ?? 0));
+  });
+
+  it('after a restart it goes on behind what it has handled', async () => {
+    const board = handlerOf({});
+    const first = await start([board]);
+    const id = await create(first, 3);
+    await until(() => board.numbers(id).length === 3, 'three deliveries');
+    await stop(first);
+
+    const writer = await start();
+    await writer.games.findOneAndUpdate(id, addGold, 'test');
+    const again = handlerOf({});
+    const second = await start([again]);
+    await second.games.findOneAndUpdate(id, addGold, 'test');
+    await until(() => again.numbers(id).length === 2, 'two deliveries');
+    expect(again.numbers(id)).toEqual([4, 5]);
+  });
+
+  it('with from "now" it begins with what is committed after its first start, also while it is away', async () => {
+    const writer = await start();
+    const old = await create(writer, 3);
+    const board = handlerOf({ from: 'now' });
+    const app = await start([board]);
+    await until(async () => (await durable(app).status('board')).partitions.length === 8, 'the start');
+    await app.games.findOneAndUpdate(old, addGold, 'test');
+    const young = await create(app, 2);
+    await until(() => board.seen.length >= 3, 'three deliveries');
+    expect(board.numbers(old)).toEqual([4]);
+    expect(board.numbers(young)).toEqual([1, 2]);
+    await stop(app);
+
+    await writer.games.findOneAndUpdate(old, addGold, 'test');
+    const missed = await create(writer, 2);
+    const again = handlerOf({ from: 'now' });
+    await start([again]);
+    await until(() => again.seen.length >= 3, 'three deliveries');
+    expect(again.numbers(old)).toEqual([5]);
+    expect(again.numbers(missed)).toEqual([1, 2]);
+  });
+
+  it('with a date it begins per document with the first event recorded since', async () => {
+    let clock = Date.now() - 100_000;
+    const writer = await start([], { root: { publish: 'never', now: () => clock } });
+    const id = await create(writer, 3);
+    const finished = await create(writer, 2);
+    clock += 50_000;
+    const since = new Date(clock);
+    await writer.games.findOneAndUpdate(id, addGold, 'test');
+    await writer.games.findOneAndUpdate(id, addGold, 'test');
+    const board = handlerOf({ from: since });
+    await start([board]);
+    await until(() => board.seen.length >= 2, 'two deliveries');
+    await writer.games.findOneAndUpdate(finished, addGold, 'test');
+    await until(() => board.seen.length >= 3, 'the third');
+    expect(board.numbers(id)).toEqual([4, 5]);
+    expect(board.numbers(finished)).toEqual([3]);
+  });
+
+  it('what a handler writes in its session is there exactly once, also when it fails after writing', async () => {
+    let failures = 0;
+    const board = handlerOf({}, async (event, { session }) => {
+      await app.raw('effects').insertOne({ d: event.documentId, v: event.serverSeq }, { session: session as mongoose.mongo.ClientSession });
+      if (event.serverSeq === 2 && failures++ < 2) throw new Error('after the effect');
+    });
+    const app: GamesApp = await start([board]);
+    await app.connection.createCollection('effects');
+    const id = await create(app, 4);
+    await until(() => board.numbers(id).includes(4), 'the last delivery');
+    await until(async () => (await app.raw('effects').countDocuments({ d: id })) === 4, 'four effects');
+    const effects = await app.raw('effects').find({ d: id }).toArray();
+    expect(effects.map(({ v }) => v as number).toSorted((a, b) => a - b)).toEqual(upTo(4));
+    expect(board.numbers(id)).toEqual([1, 2, 2, 2, 3, 4]);
+  });
+
+  it('a failing event is tried again with the same delivery id, and later ones wait', async () => {
+    const board = handlerOf({}, (event, { attempt }) => {
+      if (event.serverSeq === 2 && attempt < 4) throw new Error('not yet');
+    });
+    const app = await start([board]);
+    const id = await create(app, 3);
+    await until(() => board.numbers(id).includes(3), 'the third event');
+    expect(board.numbers(id)).toEqual([1, 2, 2, 2, 2, 3]);
+    expect(board.seen.filter(({ serverSeq }) => serverSeq === 2).map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4]);
+    expect(new Set(board.seen.filter(({ serverSeq }) => serverSeq === 2).map(({ deliveryId }) => deliveryId)).size).toBe(1);
+  });
+
+  it('a poisoned document parks only itself, and redeliver() restores its order', async () => {
+    let isPoisonous = true;
+    const done: number[] = [];
+    const board = handlerOf({ maxAttempts: 2 }, (event) => {
+      if (String(event.documentId) !== String(poisoned)) return;
+      if (event.serverSeq === 2 && isPoisonous) throw new Error('poison');
+      done.push(event.serverSeq);
+    });
+    let poisoned: unknown;
+    const app = await start([board]);
+    poisoned = await create(app, 1);
+    await app.games.findOneAndUpdate(poisoned as mongoose.Types.ObjectId, addGold, 'test');
+    await until(async () => (await durable(app).parked('board')).length === 1, 'the parked document');
+    await app.games.findOneAndUpdate(poisoned as mongoose.Types.ObjectId, addGold, 'test');
+    const tries = board.seen.length;
+    const healthy = await create(app, 3);
+    await until(() => board.numbers(healthy).length === 3, 'the healthy document');
+    expect(done).toEqual([1]);
+    // nothing behind the parked event, and not that one again
+    expect(board.seen.slice(tries).filter(({ id }) => id === String(poisoned))).toEqual([]);
+    const [parked] = await durable(app).parked('board');
+    expect(parked).toMatchObject({ documentId: poisoned, serverSeq: 2, attempts: 2, error: 'Error: poison' });
+    expect(await durable(app).status('board')).toMatchObject({ parked: 1, oldestParkedMs: expect.any(Number), lastError: expect.stringContaining('poison') });
+
+    isPoisonous = false;
+    expect(await durable(app).redeliver('board', poisoned as mongoose.Types.ObjectId)).toBe(1);
+    await until(async () => (await durable(app).status('board')).parked === 0, 'nothing parked');
+    await app.games.findOneAndUpdate(poisoned as mongoose.Types.ObjectId, addGold, 'test');
+    await until(() => done.length >= 4, 'the live one');
+    expect(done).toEqual(upTo(4));
+  });
+
+  it('a parked document stays parked over a restart, and a redelivery that fails parks it again', async () => {
+    const poison = (): never => {
+      throw new Error('poison');
+    };
+    const board = handlerOf({ maxAttempts: 1 }, poison);
+    const first = await start([board]);
+    const id = await create(first, 2);
+    await until(async () => (await durable(first).parked('board')).length === 1, 'parked');
+    await stop(first);
+    const again = handlerOf({ maxAttempts: 1 }, poison);
+    const app = await start([again]);
+    await app.games.findOneAndUpdate(id, addGold, 'test');
+    const other = await create(app, 1);
+    await until(() => again.numbers(other).length === 1, 'the other document');
+    expect(again.numbers(id)).toEqual([]);
+    await durable(app).redeliver('board', id);
+    await until(() => again.numbers(id).length === 1, 'the redelivery');
+    await until(async () => (await durable(app).parked('board')).length === 2, 'parked again');
+    expect(again.numbers(id)).toEqual([1]);
+  });
+
+  it('discard() gives up the failed event, or all that wait', async () => {
+    const board = handlerOf({ maxAttempts: 1 }, (event) => {
+      if (event.serverSeq === 2) throw new Error('poison');
+    });
+    const app = await start([board]);
+    const [one, other] = [await create(app, 4), await create(app, 4)] as const;
+    await until(async () => (await durable(app).parked('board')).length === 2, 'two parked');
+    expect(await durable(app).discard('board', one)).toBe(true);
+    expect(await durable(app).discard('board', other, { events: 'all' })).toBe(true);
+    expect(await durable(app).discard('board', new ObjectId())).toBe(false);
+    await until(async () => (await durable(app).parked('board')).length === 0, 'none parked');
+    await app.games.findOneAndUpdate(other, addGold, 'test');
+    await until(() => board.numbers(other).includes(5), 'the live one');
+    expect(board.numbers(one)).toEqual(upTo(4));
+    expect(board.numbers(other)).toEqual([1, 2, 5]);
+  });
+
+  it('a handler that hangs is given up after its time, told so, and its document parked', async () => {
+    const aborted: string[] = [];
+    const held = gate();
+    const board = handlerOf({ maxAttempts: 2, timeoutMs: 50, partitions: 1 }, async (event, { session, signal }) => {
+      if (event.operation !== 'create') return;
+      await app.raw('effects').insertOne({ late: false }, { session: session as mongoose.mongo.ClientSession });
+      signal.addEventListener('abort', () => aborted.push(String(signal.reason)));
+      await held.passed;
+      await app.raw('effects').insertOne({ late: true }, { session: session as mongoose.mongo.ClientSession });
+    });
+    const app: GamesApp = await start([board]);
+    await app.connection.createCollection('effects');
+    await create(app, 2);
+    await until(async () => (await durable(app).parked('board')).length === 1, 'parked');
+    expect(aborted).toHaveLength(2);
+    held.open();
+    const healthy = await create(app, 1);
+    await until(async () => (await app.raw('effects').countDocuments()) > 0, 'the effects of the next document');
+    expect(board.numbers(healthy)).toEqual([1]);
+    expect((await app.raw('effects').find().toArray()).map(({ late }) => late as boolean)).toEqual([false, true]);
+  });
+
+  it('pause() stops it in every process, and resume() goes on where it stopped', async () => {
+    const boards = [handlerOf({}), handlerOf({})] as const;
+    const [one, other] = [await start([boards[0]]), await start([boards[1]])];
+    const id = await create(one, 2);
+    const all = (): number[] => boards.flatMap((board) => board.numbers(id));
+    await until(() => all().length === 2, 'two deliveries');
+    await durable(other).pause('board');
+    await until(async () => [one, other].flatMap((app) => app).length > 0 && (await durable(one).status('board')).ownPartitions.length + (await durable(other).status('board')).ownPartitions.length === 0, 'nobody works');
+    expect(await durable(one).status('board')).toMatchObject({ isPaused: true });
+    await one.games.findOneAndUpdate(id, addGold, 'test');
+    await durable(one).resume('board');
+    await until(() => all().includes(3), 'the third');
+    expect(all()).toEqual([1, 2, 3]);
+  });
+
+  it('the parts are divided over the processes, and those of a process that leaves go to the others', async () => {
+    const boards = [handlerOf({}), handlerOf({})] as const;
+    const one = await start([boards[0]]);
+    await until(async () => (await durable(one).status('board')).ownPartitions.length === 8, 'all parts');
+    const other = await start([boards[1]]);
+    const own = async (app: GamesApp): Promise<number> => (await durable(app).status('board')).ownPartitions.length;
+    await until(async () => (await own(one)) === 4 && (await own(other)) === 4, 'half each');
+    const ids = await Promise.all(upTo(40).map(() => create(one, 2)));
+    await until(() => boards[0].seen.length + boards[1].seen.length >= 80, 'all deliveries');
+    expect(boards[0].seen.length).toBeGreaterThan(0);
+    expect(boards[1].seen.length).toBeGreaterThan(0);
+    await stop(one);
+    await until(async () => (await own(other)) === 8, 'all parts again');
+    await Promise.all(ids.map((id) => other.games.findOneAndUpdate(id, addGold, 'test')));
+    await until(() => ids.every((id) => boards.some((board) => board.numbers(id).includes(3))), 'the live ones');
+    for (const id of ids) expect(firsts([...boards[0].numbers(id), ...boards[1].numbers(id)])).toEqual(upTo(3));
+  });
+
+  it('reset() begins again from where it is told', async () => {
+    const board = handlerOf({});
+    const app = await start([board]);
+    const id = await create(app, 3);
+    await until(() => board.numbers(id).length === 3, 'three deliveries');
+    await durable(app).reset('board');
+    await until(() => board.numbers(id).length === 6, 'three more');
+    expect(board.numbers(id)).toEqual([1, 2, 3, 1, 2, 3]);
+    await durable(app).reset('board', { from: 'now' });
+    await until(async () => (await durable(app).status('board')).partitions.length === 8, 'the new start');
+    await app.games.findOneAndUpdate(id, addGold, 'test');
+    await until(() => board.numbers(id).length === 7, 'the live one');
+    expect(board.numbers(id).at(-1)).toBe(4);
+  });
+
+  it('when the position in the feed is lost, time is lost and no event', async () => {
+    const board = handlerOf({});
+    const first = await start([board]);
+    const ids = await Promise.all(upTo(20).map(() => create(first, 2)));
+    await until(() => board.seen.length >= 40, 'forty deliveries');
+    await stop(first);
+    const writer = await start();
+    for (const id of ids.slice(0, 5)) await writer.games.findOneAndUpdate(id, addGold, 'test');
+    // as after an oplog that has rolled over: the server refuses the token
+    const spoiled = await writer.raw('ess_checkpoints').updateMany({ position: { $exists: true } }, { $set: { position: { _data: '82'.repeat(20) } } });
+    expect(spoiled.modifiedCount).toBeGreaterThan(0);
+    const again = handlerOf({});
+    const second = await start([again]);
+    await until(() => again.seen.length >= 5, 'what was missed');
+    await until(async () => (await durable(second).status('board')).lagMs !== undefined, 'everything looked through');
+    for (const [index, id] of ids.entries()) expect(again.numbers(id)).toEqual(index < 5 ? [3] : []);
+  });
+
+  it('a handler that comes after a compaction is told what is gone', async () => {
+    const writer = await start();
+    const id = await create(writer, 10);
+    const compacted = await writer.games.compact(id, { keepLast: 3 });
+    const told: unknown[] = [];
+    const board = handlerOf({}, (_, { compacted: range }) => void told.push(range));
+    await start([board]);
+    await until(() => board.numbers(id).includes(10), 'the last event');
+    const { floor } = compacted as { floor: number };
+    expect(floor).toBeGreaterThan(0);
+    expect(board.numbers(id)).toEqual(upTo(10, floor + 1));
+    expect(told[0]).toEqual({ from: 1, to: floor });
+    expect(told.slice(1).every((each) => each === undefined)).toBe(true);
+  });
+
+  it('what a handler has not handled is not compacted', async () => {
+    const board = handlerOf({ maxAttempts: 1 }, (event) => {
+      if (event.serverSeq === 3) throw new Error('poison');
+    });
+    const app = await start([board]);
+    const id = await create(app, 10);
+    await until(async () => (await durable(app).parked('board')).length === 1, 'parked');
+    await app.games.compact(id, { keepLast: 1 });
+    const left = await app.events().find({ '_id.d': id }).sort({ _id: 1 }).toArray();
+    expect((left[0]?._id as unknown as { v: number } | undefined)?.v).toBeLessThanOrEqual(3);
+  });
+
+  it('with whileRebuilding "stop" a failure among old events stops the handler instead of leaving a hole', async () => {
+    const writer = await start();
+    const id = await create(writer, 3);
+    const board = handlerOf({ maxAttempts: 2, whileRebuilding: 'stop' }, (event) => {
+      if (event.serverSeq === 2) throw new Error('poison');
+    });
+    const app = await start([board]);
+    await until(async () => (await durable(app).status('board')).isPaused, 'the stop');
+    expect(await durable(app).status('board')).toMatchObject({ parked: 0, pausedBecause: expect.stringContaining('poison') });
+    expect(board.numbers(id)).toEqual([1, 2, 2]);
+  });
+
+  it('wrong definitions are refused, all together', async () => {
+    const wrong = [handlerOf({ name: '' }), handlerOf({ name: 'a', model: 'Nobody' }), handlerOf({ name: 'b', from: 'then' as never, maxAttempts: 0 }), handlerOf({ name: 'c' }), handlerOf({ name: 'c' })];
+    const failure: unknown = await start(wrong, { logger: new Log() }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(InvalidOptionsError);
+    const { message } = failure as InvalidOptionsError;
+    for (const part of ['name must be a text', 'no feature "Nobody"', 'from must be', 'maxAttempts must be', 'the name is used by another handler']) expect(message).toContain(part);
+  });
+});

@@ -1,0 +1,44 @@
+// A process with two durable handlers, on the built library. It writes down every first step and every effect; somebody kills it.
+// Arguments: URI, database, name of this process
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
+import mongoose from 'mongoose';
+import { DurableEventsHandler, EventSourcedStorageModule } from 'nestjs-event-sourced-storage';
+
+const [uri, database, worker] = process.argv.slice(2);
+const schema = new mongoose.Schema({ name: { type: String, required: true }, gold: { type: Number, default: 0 } }, { versionKey: 'version', collection: 'games' });
+const options = { model: 'Game', from: 'beginning', leaseMs: 2_000, retryDelayMs: 10 };
+let connection;
+const raw = (name) => connection.getClient().db(database).collection(name);
+
+/** Notes each delivery before it is over: what is noted twice was delivered twice. */
+class Notes {
+  async handle(event) {
+    await raw('notes').insertOne({ d: event.documentId, v: event.serverSeq, worker, at: new Date() }, { writeConcern: { w: 'majority' } });
+  }
+}
+DurableEventsHandler({ ...options, name: 'notes' })(Notes);
+
+/** Effects in the session: each is there once, and a sum shows that none was lost on the way. */
+class Effects {
+  async handle(event, { session }) {
+    await raw('effects').insertOne({ d: event.documentId, v: event.serverSeq, worker }, { session });
+    await raw('sums').updateOne({ _id: event.documentId }, { $inc: { count: 1, sum: event.serverSeq } }, { upsert: true, session });
+  }
+}
+DurableEventsHandler({ ...options, name: 'effects' })(Effects);
+
+class App {}
+Module({
+  imports: [
+    MongooseModule.forRoot(uri, { dbName: database, serverSelectionTimeoutMS: 5_000 }),
+    EventSourcedStorageModule.forRoot({ publish: 'never' }),
+    EventSourcedStorageModule.forFeature([{ name: 'Game', schema }]),
+  ],
+  providers: [Notes, Effects],
+})(App);
+const app = await NestFactory.createApplicationContext(App, { logger: ['error'] });
+connection = app.get(getConnectionToken(), { strict: false });
+console.log('ready');
+process.on('SIGTERM', () => void app.close().then(() => process.exit(0)));

@@ -1,0 +1,17 @@
+import type { CloudEvent } from 'nestjs-event-sourced-storage';
+
+/** What somebody who knows nothing of the storage got from a broker. */
+export class Relayed {
+  readonly events: CloudEvent[] = [];
+
+  /** Takes a message in the envelope of Nest. */
+  take(payload: Uint8Array | string): void {
+    const { data } = JSON.parse(typeof payload === 'string' ? payload : new TextDecoder().decode(payload)) as { data: CloudEvent };
+    this.events.push(data);
+  }
+
+  /** The numbers of one document, each where it came first. */
+  firsts(id: unknown): number[] {
+    return [...new Set(this.events.filter(({ subject }) => subject === String(id)).map(({ sequence }) => Number(sequence)))];
+  }
+}
