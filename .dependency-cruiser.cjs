@@ -99,7 +99,14 @@ module.exports = {
       comment: 'a published workspace declares what it imports in its own package.json',
       severity: 'error',
       from: { path: '^libs/[^/]+/src/', pathNot: [test, `${library}testing/`] }, // testing/ is not shipped
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer'] }, // an optional peer counts as both: peerDependenciesMeta is read as a list too
+    },
+    {
+      name: 'optional-package',
+      comment: '@nestjs/microservices is an optional peer: one file knows it, and imports it when a relay needs it',
+      severity: 'error',
+      from: { path: library, pathNot: [`${library}nest/broker-message\\.ts$`, test, `${library}testing/`] },
+      to: { path: named('@nestjs/microservices') },
     },
     {
       name: 'client-everywhere',

@@ -74,8 +74,9 @@ async function readAll(open, ids, load) {
   return { served, reads, stepsBack };
 }
 
+const ms = (value) => value.toFixed(1);
+
 function reportOf({ writes, reads, stepsBack, unseen, staleMs, status, conditions: found }) {
-  const ms = (value) => value.toFixed(1);
   return [
     `| writes/s in one process | documents | p50 until the other serves it | p99 | max | cached reads | versions that went back | writes never seen |`,
     `| --: | --: | --: | --: | --: | --: | --: | --: |`,

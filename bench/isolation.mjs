@@ -36,7 +36,7 @@ async function measure({ uri }) {
   const open = await ours.open(place);
   const outside = await mongoose.mongo.MongoClient.connect(uri, clientOptions);
   const random = seeded(settings.seed);
-  const successes = new Array(documents).fill(0);
+  const successes = Array.from({ length: documents }, () => 0);
   try {
     await open.plant(Array.from({ length: documents }, (_, index) => contentOf(index, usualBytes, open.ObjectId)));
     const cell = (ms, disturbed) => cellOf({ open, outside: outside.db(place.database).collection('documents'), client: outside, random, successes, ms, disturbed });

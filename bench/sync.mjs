@@ -62,7 +62,7 @@ async function measure() {
     server.send({ rate, count });
     const { committed, metrics, rss } = await said(server, 'done');
     const at = new Map(committed);
-    const delays = seen.filter(([version]) => at.has(version)).map(([version, time]) => time - at.get(version)).sort((a, b) => a - b);
+    const delays = seen.filter(([version]) => at.has(version)).map(([version, time]) => time - at.get(version)).toSorted((a, b) => a - b);
     const part = (share) => delays[Math.min(delays.length - 1, Math.floor(delays.length * share))];
     const wrong = numbers.filter((state) => state.wrong > 0).length;
     console.log(`${subscribers} subscribers, ${rate} changes/s: p50 ${part(0.5)} ms, p99 ${part(0.99)} ms; ${seen.length} of ${count * subscribers} frames, ${wrong} subscribers with a gap; ` +

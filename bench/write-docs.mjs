@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { isolationReport } from './isolation-report.mjs';
 import { readReport } from './read-report.mjs';
 import { barsTable, cellTables, conditionsOf, historySection, profileReport } from './report.mjs';
+import { replayReport } from './replay-report.mjs';
 import { readResults } from './results.mjs';
 
 const page = new URL('../docs/performance.md', import.meta.url);
@@ -13,11 +14,13 @@ export function writeDocs() {
   const read = readResults('read');
   const profile = readResults('profile');
   const isolation = readResults('isolation');
+  const replay = readResults('replay');
   const sections = {
     conditions: full && conditionsOf(full),
     bars: full && barsTable(full),
     cells: full && cellTables(full),
     history: full && historySection(full).split('\n').slice(2).join('\n'),
+    replay: replay && replayReport(replay),
     isolation: isolation && isolationReport(isolation),
     read: read && readReport(read),
     profile: profile && profileReport(profile),

@@ -20,6 +20,8 @@ export async function bootstrap({ mongoUri, port = 3_000, snapshotEvery = readSn
   const app = await NestFactory.create<NestExpressApplication>(AppModule.register({ mongoUri, snapshotEvery }), {
     abortOnError: false, // the caller decides what a failed start means: it may have more to stop than this application
     bodyParser: false,
+    // by then every write is settled and every stream was told; a browser's idle connection must not hold up the end
+    forceCloseConnections: true,
     ...(logger === undefined ? {} : { logger }),
   });
   app.disable('x-powered-by');

@@ -6,7 +6,7 @@ import { removeFolder, temporaryFolder } from './temporary-folder.mjs';
 
 const library = 'libs/event-sourced-storage/src';
 const packageName = 'nestjs-event-sourced-storage';
-const rooms = 'model/ errors/ options/ history/ read/ write/ publish/ watch/ delivery/ sync/ maintenance/ cache/ mongoose/ memory/ nest/ testing/ cli/'.split(' ');
+const rooms = 'model/ errors/ options/ history/ read/ leases/ write/ publish/ watch/ delivery/ sync/ maintenance/ cache/ mongoose/ memory/ nest/ testing/ cli/'.split(' ');
 
 /** `[rule, importing file, what it imports]`; `write/` stands for a file planted in that room. */
 const bad = [
@@ -15,6 +15,7 @@ const bad = [
   ['room-options', 'options/', 'history/'],
   ['room-history', 'history/', 'write/'],
   ['room-read', 'read/', 'history/'],
+  ['room-leases', 'leases/', 'write/'],
   ['room-write', 'write/', 'publish/'],
   ['room-write', 'write/', 'maintenance/'],
   ['room-write', 'write/', 'mongoose/'],
@@ -48,6 +49,7 @@ const bad = [
   ['product-without-tests', 'read/', '../read/planted.spec.js'],
   ['product-without-tests', 'src/planted.ts', '../test/planted.e2e-spec.js'],
   ['declared-packages', 'nest/', '@nestjs/swagger'],
+  ['optional-package', 'nest/', '@nestjs/microservices'],
   ['client-everywhere', 'libs/sync-client/src/planted.ts', 'node:util'],
   ['client-everywhere', 'libs/sync-client/src/planted.ts', packageName],
   ['client-everywhere', 'libs/sync-client/src/planted.ts', 'rxjs'],

@@ -7,7 +7,7 @@ import { startSync, type SyncApp } from '../support/sync-app.js';
 import { until } from '../support/until.js';
 
 const database = databaseName('replica');
-const seeds = Number(process.env['PROOF_REPLICA_SEEDS'] ?? 16);
+const seeds = Number(process.env['PROOF_REPLICA_SEEDS'] ?? 12);
 const first = Number(process.env['SEED'] ?? 1);
 
 /** Numbers below 1 that depend on the seed only: an LCG is random enough here. */

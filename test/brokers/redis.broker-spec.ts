@@ -13,6 +13,6 @@ relayBehaviour({
     redis.on('error', () => undefined);
     redis.on('message', (_channel, payload) => take(payload));
     await redis.subscribe('games');
-    return { drain: () => redis.ping(), close: async () => redis.disconnect() };
+    return { drain: () => redis.ping(), close: () => redis.quit() };
   },
 });

@@ -1,5 +1,6 @@
-// A process with two durable handlers, on the built library. It writes down every first step and every effect; somebody kills it.
+// A process with two durable handlers, on the built library. It writes down every first step and every effect; somebody kills or freezes it.
 // Arguments: URI, database, name of this process
+import { setTimeout as pause } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
@@ -12,22 +13,34 @@ const options = { model: 'Game', from: 'beginning', leaseMs: 2_000, retryDelayMs
 let connection;
 const raw = (name) => connection.getClient().db(database).collection(name);
 
-/** Notes each delivery before it is over: what is noted twice was delivered twice. */
+/** Notes each delivery before it is over: what is noted twice was delivered twice. The first delivery of a game called "stuck" is never over. */
 class Notes {
   async handle(event) {
+    const isStuck = event.createdDoc?.name === 'stuck' && (await raw('notes').findOne({ d: event.documentId })) === null;
     await raw('notes').insertOne({ d: event.documentId, v: event.serverSeq, worker, at: new Date() }, { writeConcern: { w: 'majority' } });
+    if (isStuck) await new Promise(() => undefined);
   }
 }
 DurableEventsHandler({ ...options, name: 'notes' })(Notes);
 
-/** Effects in the session: each is there once, and a sum shows that none was lost on the way. */
+/**
+ * Effects in the session: each is there once, and a sum shows that none was lost on the way. With a game called "held" it tells that it is
+ * inside its transaction, and stays there until it is let go.
+ */
 class Effects {
   async handle(event, { session }) {
     await raw('effects').insertOne({ d: event.documentId, v: event.serverSeq, worker }, { session });
+    // nothing that a second transaction would have to wait for
+    if (event.createdDoc?.name === 'held') return stayInside(event.documentId, session);
     await raw('sums').updateOne({ _id: event.documentId }, { $inc: { count: 1, sum: event.serverSeq } }, { upsert: true, session });
   }
 }
 DurableEventsHandler({ ...options, name: 'effects' })(Effects);
+
+async function stayInside(d, session) {
+  await raw('inside').insertOne({ d, worker, lsid: session.id.id });
+  while ((await raw('letGo').findOne({ d, worker })) === null) await pause(20);
+}
 
 class App {}
 Module({

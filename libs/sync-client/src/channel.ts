@@ -58,8 +58,6 @@ export class Channel implements Line {
   #polls = 0;
   #restartedAt = -Infinity;
   #silenceMs = 0;
-  /** Whether the last stream ended for a reason that was told, or was given up from here. */
-  #isEnded = false;
   /** Whether the listeners know of the status. */
   #isAnnounced = true;
   #cancelWait: (() => void) | undefined;
@@ -201,6 +199,7 @@ export class Channel implements Line {
     const reader = response.body?.getReader();
     if (!reader || !response.headers.get('content-type')?.startsWith('text/event-stream')) return 'lost'; // a page of somebody in between
     const started = now();
+    let isShort = true;
     const read = frameReader();
     try {
       for (;;) {
@@ -209,11 +208,12 @@ export class Channel implements Line {
         if (done || value === undefined) break;
         this.#listen(this.#silenceMs);
         const end = await this.#take(run, read(value).map(parsed));
+        isShort = end === undefined; // else ended for a reason, or given up from here
         if (end !== undefined) return end;
       }
       return 'lost';
     } finally {
-      if (this.#run === run) this.#tooShort = now() - started < shortStreamMs && !this.#isEnded ? this.#tooShort + 1 : 0;
+      if (this.#run === run) this.#tooShort = isShort && now() - started < shortStreamMs ? this.#tooShort + 1 : 0;
       void reader.cancel().catch(() => undefined);
     }
   }
@@ -247,7 +247,6 @@ export class Channel implements Line {
   async #take(run: AbortController, all: readonly Received[]): Promise<Signal | undefined> {
     const before = new Map<DocumentReplica<unknown>, ReplicaState>();
     let end: Signal | undefined;
-    this.#isEnded = false;
     try {
       for (const { event, message } of all) {
         const full = event === 'snapshot' && message.url !== undefined ? await this.#fetched(run, message) : message;
@@ -258,7 +257,6 @@ export class Channel implements Line {
     } finally {
       for (const [replica, since] of before) replica.keep(since);
     }
-    this.#isEnded = end !== undefined;
     if (end === undefined) this.#notify(); // else with the signal
     return end;
   }

@@ -323,6 +323,25 @@ describe('A replica', () => {
     expect([replica.epoch, replica.version]).toEqual(['f', 1]);
   });
 
+  it('polls too when the streams that were cut bring nothing, after one that was ended properly', async () => {
+    const stage = new Stage();
+    stage.open();
+    await stage.goLive();
+    await stage.send(['bye', { reason: 'rotate', retryAfter: 0 }]);
+    for (let round = 0; round < 3; round++) {
+      stage.clock.pass(900);
+      await turn();
+      expect(stage.last.url).toContain('/stream');
+      const stream = new ModelStream(true);
+      stage.last.answer(stream);
+      stream.cut(false);
+      await turn();
+    }
+    stage.clock.pass(900);
+    await turn();
+    expect(stage.last.url).toContain('/events');
+  });
+
   it('speaks version 1 of the protocol only', async () => {
     const stage = new Stage();
     const replica = stage.open();

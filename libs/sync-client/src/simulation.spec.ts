@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Outcome, simulate, type SimulationOptions } from './testing/simulation.js';
 
-const seeds = Number(process.env['PROOF_SIMULATIONS'] ?? 2_000);
+const seeds = Number(process.env['PROOF_SIMULATIONS'] ?? 600);
 const first = Number(process.env['SEED'] ?? 1);
 
 async function simulateAll(count: number, options: SimulationOptions = {}): Promise<{ checked: number; wrong: string[]; behind: string[]; happened: Map<string, number> }> {

@@ -16,7 +16,7 @@ export function addCheck(program: Command, session: Session): void {
       const options = session.options(command);
       const names = collectionNames(options);
       const output = session.output(command);
-      const connection = await connect(options);
+      const connection = await connect(options, session.signal);
       try {
         const findings = await inspect(connection, names, options.uri ?? '');
         const ok = findings.every(({ level }) => level !== 'missing');

@@ -9,8 +9,8 @@ export interface DatabaseOptions {
   readonly timeout: number;
 }
 
-/** A connection for a command line: nothing is made by opening it. */
-export async function connect({ uri, database, timeout }: DatabaseOptions): Promise<Connection> {
+/** A connection for a command line: nothing is made by opening it. Aborting gives up what is not open yet. */
+export async function connect({ uri, database, timeout }: DatabaseOptions, signal: AbortSignal): Promise<Connection> {
   if (uri === undefined) throw new Refusal('Where is the database? Give --uri, or set MONGODB_URI.', exitCodes.usage);
   const connection = mongoose.createConnection(uri, {
     ...(database === undefined ? {} : { dbName: database }),
@@ -23,10 +23,14 @@ export async function connect({ uri, database, timeout }: DatabaseOptions): Prom
     heartbeatFrequencyMS: 1_000,
   });
   connection.on('error', () => undefined); // what fails is told by the call that failed
+  const giveUp = (): void => void connection.close().catch(() => undefined);
+  signal.addEventListener('abort', giveUp, { once: true });
   try {
     return await connection.asPromise();
   } catch (error) {
     await connection.close().catch(() => undefined);
     throw error;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
   }
 }

@@ -120,7 +120,7 @@ const mostListed = 10_000;
 async function withHandlers(session: Session, command: Command, use: (durable: DurableHandlers) => Promise<void>): Promise<void> {
   const options = session.options(command);
   if (options.app !== undefined) throw new Refusal('Durable handlers are looked after by what is stored: give --uri, not --app.', exitCodes.usage);
-  const connection: Connection = await connect(options);
+  const connection: Connection = await connect(options, session.signal);
   try {
     await requireHandlers(connection);
     await use(await openStoredHandlers(connection));

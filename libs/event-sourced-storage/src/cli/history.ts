@@ -37,7 +37,7 @@ export function addHistory(program: Command, session: Session): void {
           shown++;
         }
         // an unknown id and a filter that nothing passes both leave nothing to show
-        if (shown === 0) await storage.getMissingEvents(id, 0, { limit: 1 }).then((events) => events.length === 0 && session.notFound(id), ignoreCompacted);
+        if (shown === 0 && (await storage.getEvents(id, { limit: 1 })).events.length === 0) session.notFound(id);
       });
     });
 }
@@ -58,9 +58,4 @@ function queryOf({ client, ...rest }: HistoryOptions): EventQuery {
   const given: Record<string, unknown> = {};
   for (const key of ['from', 'to', 'since', 'until', 'operation', 'limit', 'order'] as const) if (rest[key] !== undefined) given[key] = rest[key];
   return { ...given, ...(client === undefined ? {} : { clientId: client }) };
-}
-
-/** A history whose beginning is gone is a history. */
-function ignoreCompacted(error: unknown): void {
-  if ((error as { readonly code?: unknown }).code !== 'HISTORY_COMPACTED') throw error;
 }

@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { LoggerService, Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type EventSourcedStorageService, getEventSourcedStorageToken } from '../index.js';
 import { exitCodes } from './exit-codes.js';
 import { Refusal } from './refusal.js';
-import type { OpenStorage, StorageOptions } from './storage-options.js';
+import type { OpenStorage, StorageOptions, Surroundings } from './storage-options.js';
 
 /**
  * A storage of the application itself, with its schema, options and upcasters; whatever else the application starts runs for the time of the
  * command, too.
  */
-export async function openApplication(place: string, { feature, connection }: StorageOptions, logger: LoggerService): Promise<OpenStorage> {
+export async function openApplication(place: string, { feature, connection }: StorageOptions, { logger }: Surroundings): Promise<OpenStorage> {
   if (feature === undefined) throw new Refusal('Which storage of the application? Give --feature, the name given to forFeature().', exitCodes.usage);
   const app = await NestFactory.createApplicationContext(await importModule(place), { logger, abortOnError: false });
   try {

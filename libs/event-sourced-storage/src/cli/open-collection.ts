@@ -11,12 +11,12 @@ import { connect } from './connect.js';
 import { exitCodes } from './exit-codes.js';
 import { findIdKind, type IdKind, idType } from './id-kind.js';
 import { Refusal } from './refusal.js';
-import type { OpenStorage, StorageNeeds, StorageOptions } from './storage-options.js';
+import type { OpenStorage, StorageNeeds, StorageOptions, Surroundings } from './storage-options.js';
 
 /** A storage on collections alone, with a schema that allows everything. */
-export async function openCollection(options: StorageOptions, needs: StorageNeeds, logger: LoggerService): Promise<OpenStorage> {
+export async function openCollection(options: StorageOptions, needs: StorageNeeds, { logger, signal }: Surroundings): Promise<OpenStorage> {
   const names = collectionNames(options);
-  const connection = await connect(options);
+  const connection = await connect(options, signal);
   try {
     await requireCollections(connection, names, needs.collections ?? ['documents', 'events', 'snapshots', 'streams']);
     if (needs.shapes !== undefined) await checkShapes(connection, names.events, needs.shapes, logger);

@@ -33,7 +33,7 @@ export class Session {
 
   /** Opens a storage for the time of `use`. */
   async withStorage<R>(command: Command, needs: StorageNeeds, use: (opened: OpenStorage) => Promise<R>): Promise<R> {
-    const opened = await openStorage(this.options(command), needs, new StderrLogger(this.streams));
+    const opened = await openStorage(this.options(command), needs, { logger: new StderrLogger(this.streams), signal: this.signal });
     try {
       this.signal.throwIfAborted();
       return await use(opened);

@@ -20,7 +20,9 @@ export function addSnapshot(program: Command, session: Session): void {
     .option('--every <n>', 'due once so many events came after the newest snapshot', positiveInteger)
     .action(async (id: string | undefined, { allDue, every }: Options, command: Command) => {
       oneOrAll(id, allDue, '--all-due');
-      if (allDue === true && every === undefined && session.options(command).app === undefined) throw new Refusal('When is a document due? Give --every, or --app and --feature for the rules of the application.', exitCodes.usage);
+      const { app } = session.options(command);
+      if (app !== undefined && every !== undefined) throw new Refusal('With --app, the rules of the application say when a document is due: leave --every out.', exitCodes.usage);
+      if (allDue === true && every === undefined && app === undefined) throw new Refusal('When is a document due? Give --every, or --app and --feature for the rules of the application.', exitCodes.usage);
       const output = session.output(command);
       await session.withStorage(command, { shapes: 'written', ...(every === undefined ? {} : { snapshotsEvery: every }) }, async (opened) => {
         const { storage, name } = opened;

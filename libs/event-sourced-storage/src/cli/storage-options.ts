@@ -1,3 +1,4 @@
+import type { LoggerService } from '@nestjs/common';
 import type { EventSourcedStorageService } from '../index.js';
 import type { CollectionNames, CollectionOptions } from './collections.js';
 import type { DatabaseOptions } from './connect.js';
@@ -37,4 +38,11 @@ export interface OpenStorage {
   /** About how many documents there are; `undefined`: not known. */
   readonly countDocuments: () => Promise<number | undefined>;
   close(): Promise<void>;
+}
+
+/** Where a storage is opened. */
+export interface Surroundings {
+  readonly logger: LoggerService;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
 }

@@ -5,7 +5,9 @@ import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import { eventKey } from './event-key.js';
 import { type EventRecord, toRecord } from './event-record.js';
-import { prepareCollections } from './indexes.js';
+import { ensureCollections, prepareCollections } from './indexes.js';
+import { MongooseDeliverySource } from './mongoose-delivery-source.js';
+import { checkpointsCollection, deadLettersCollection, handlersCollection, MongooseDeliveryStore } from './mongoose-delivery-store.js';
 import { MongooseDocumentReader } from './mongoose-document-reader.js';
 import { MongooseEventStore } from './mongoose-event-store.js';
 import { MongooseHistoryPruner } from './mongoose-history-pruner.js';
@@ -66,12 +68,12 @@ describe('every query is answered by its index', () => {
   }
 
   /** The plan of the one command that is sent meanwhile: what the store asks is explained, not what a test repeats of it. */
-  async function planOf(run: () => Promise<unknown>, name: 'find' | 'findAndModify' = 'find'): Promise<Plan> {
+  async function planOf(run: () => Promise<unknown>, name: 'find' | 'findAndModify' | 'update' = 'find', collection?: string): Promise<Plan> {
     sent.length = 0;
     await run();
-    const [command, ...others] = sent.filter((each) => name in each);
+    const [command, ...others] = sent.filter((each) => name in each && (collection === undefined || each[name] === collection));
     if (command === undefined || others.length > 0) throw new Error(`${sent.length} commands were sent`);
-    const { lsid: _lsid, $clusterTime: _time, $db: _database, txnNumber: _number, writeConcern: _concern, ...explained } = command;
+    const { lsid: _lsid, $clusterTime: _time, $db: _database, txnNumber: _number, writeConcern: _concern, readConcern: _level, ...explained } = command;
     const database = connection.db as mongo.Db;
     const { executionStats } = (await database.command({ explain: explained, verbosity: 'executionStats' })) as {
       executionStats: { totalKeysExamined: number; totalDocsExamined: number; executionStages: Stage };
@@ -208,6 +210,78 @@ describe('every query is answered by its index', () => {
   it('a document', async () => {
     expectIndexed(await planOf(() => documents.read(id)), 1);
     expectIndexed(await planOf(() => documents.read(new ObjectId())), 0);
+  });
+
+  describe('of durable handlers', () => {
+    const store = new MongooseDeliveryStore(connection, undefined as never, { held: () => Promise.resolve(), free: () => undefined });
+    const source = new MongooseDeliverySource(connection, 'e');
+    const letters = 10;
+
+    /** Two handlers of three generations each, with eight parts of 20 documents; every other document of part 0 is parked. */
+    beforeAll(async () => {
+      await ensureCollections(connection, [handlersCollection, checkpointsCollection, deadLettersCollection]);
+      const database = connection.db as mongo.Db;
+      const generations = ['a', 'b'].flatMap((h) => [1, 2, 3].map((g) => ({ h, g })));
+      const parts = generations.flatMap((each) => Array.from({ length: 8 }, (_, p) => ({ ...each, p })));
+      await database.collection<{ _id: string }>(handlersCollection).insertMany(['a', 'b'].map((_id) => ({ _id, model: 'Game', generation: 2, partitions: 8, from: 'beginning' })));
+      await database.collection<{ _id: object }>(checkpointsCollection).insertMany(parts.flatMap((part) => [{ _id: part, fence: 1, holder: '' }, ...ids.map((d) => ({ _id: { ...part, d }, seq: 1 }))]) as never);
+      await database.collection<{ _id: object }>(deadLettersCollection).insertMany(
+        generations.flatMap((each) => ids.slice(0, letters).map((d) => ({ _id: { ...each, p: 0, d }, seq: 2, attempts: 1, error: '', parkedAt: new Date() }))) as never,
+      );
+    });
+
+    function expectKeys({ stages, keys, fetched }: Plan, results: number, most = results + 1): void {
+      expect(stages).not.toContain('COLLSCAN');
+      expect(keys).toBeLessThanOrEqual(most);
+      expect(fetched).toBeLessThanOrEqual(results);
+    }
+
+    it('what is kept of a handler', async () => {
+      expectKeys(await planOf(() => store.state('a')), 1);
+      expectKeys(await planOf(() => store.beat('a', 'me', 1_000), 'findAndModify'), 1);
+    });
+
+    it('the parts of a generation, without their documents', async () => {
+      expectKeys(await planOf(() => store.partitions('a', 2), 'find', checkpointsCollection), 8, 17);
+    });
+
+    it('the checkpoints of some documents', async () => {
+      expectKeys(await planOf(() => store.checkpoints({ handler: 'a', generation: 2, partition: 3 }, ids.slice(0, 5))), 5, 11);
+    });
+
+    it('the parked documents of a generation, and no others', async () => {
+      expectIndexed(await planOf(() => store.parked('a', 2, { limit: 1 })), letters);
+      expectIndexed(await planOf(() => store.parked('a', 2, { limit: 1, wishesOnly: true })), letters);
+      sent.length = 0;
+      expect(await store.countParked('a', 2)).toBe(letters);
+      const { pipeline } = sent.find((command) => 'aggregate' in command) as { pipeline: mongo.Document[] };
+      const explained = JSON.stringify(await connection.db?.collection(deadLettersCollection).aggregate(pipeline).explain('executionStats'));
+      expect(explained).not.toContain('COLLSCAN');
+      expect(Number(/"totalKeysExamined":(\d+)/.exec(explained)?.[1])).toBeLessThanOrEqual(letters + 1);
+    });
+
+    it('a wish for one parked document, or for all', async () => {
+      expectKeys(await planOf(() => store.wish('a', 2, 'redeliver', { documentId: id, partition: 0 }), 'update'), 1);
+      expectKeys(await planOf(() => store.wish('a', 2, 'redeliver'), 'update'), letters);
+    });
+
+    it('progress that is void, of one handler', async () => {
+      expectKeys(await planOf(() => store.dropBefore('a', 1), 'find', checkpointsCollection), 0);
+      await store.dropBefore('a', 2);
+      const left = await connection.db?.collection(checkpointsCollection).aggregate([{ $match: { '_id.d': { $exists: true } } }, { $sortByCount: '$_id.h' }]).toArray();
+      expect(left?.map(({ _id, count }) => [_id, count] as unknown)).toEqual([['b', 480], ['a', 320]]);
+    });
+
+    it('the keys of all histories behind one, from the index alone', async () => {
+      const plan = await planOf(() => source.heads(ids[17]));
+      expect(plan.stages).not.toContain('SORT');
+      expectKeys(plan, 0, 2 * perDocument + 1);
+    });
+
+    it('the first event since a time looks at the one document only', async () => {
+      expectIndexed(await planOf(() => source.firstSince(id, new Date(90_000))), perDocument);
+      expect(await source.firstSince(id, new Date(90_000))).toBe(90);
+    });
   });
 
   it.each<readonly [string, object]>([

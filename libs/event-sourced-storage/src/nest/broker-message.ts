@@ -38,7 +38,9 @@ export async function messageFormOf(transport: RelayTransport): Promise<MessageF
       const { RmqRecordBuilder } = await records();
       return (event) => new RmqRecordBuilder(event).setOptions({ persistent: true, messageId: event.id }).build();
     }
-    default:
+    case 'nats':
+    case 'redis':
+    case 'other':
       return (event) => event;
   }
 }

@@ -44,7 +44,7 @@ export class EventRelayModule {
 }
 
 function moduleOf(source: RelayClientSource, imports: NonNullable<ModuleMetadata['imports']>, options: Provider & { readonly provide: symbol }): DynamicModule {
-  if (source === undefined || source === null || source === '') throw new InvalidOptionsError(['EventRelayModule: client must be an injection token or a ClientProxy']);
+  if (!isSource(source)) throw new InvalidOptionsError(['EventRelayModule: client must be an injection token or a ClientProxy']);
   const isOwner = isClient(source);
   const client: Provider = isOwner ? { provide: Symbol('relay client'), useValue: { client: source } } : { provide: Symbol('relay client'), useFactory: (found: RelayClient) => ({ client: found }), inject: [source] };
   const relay: Provider = {
@@ -70,6 +70,11 @@ async function openRelay(root: StorageRoot, resolved: ResolvedRelayOptions, clie
     random: root.options.random,
     warn: (text) => logger.warn(text),
   });
+}
+
+/** Callers without a type checker may pass anything. */
+function isSource(source: unknown): boolean {
+  return source !== undefined && source !== null && source !== '';
 }
 
 function isClient(source: RelayClientSource): source is RelayClient {

@@ -108,7 +108,7 @@ describe('the form of a message', () => {
         steps.push('published');
         return of(undefined);
       },
-      unwrap: () => ({ flush: async () => void steps.push('flushed') }),
+      unwrap: () => ({ flush: () => Promise.resolve(steps.push('flushed')) }),
     };
     await emitted(client, 'nats', 'games', event);
     expect(steps).toEqual(['published', 'flushed']);

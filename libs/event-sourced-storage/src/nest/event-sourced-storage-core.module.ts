@@ -52,7 +52,13 @@ export class EventSourcedStorageCoreModule implements OnModuleInit, OnApplicatio
 
   async onApplicationBootstrap(): Promise<void> {
     const root = this.moduleRef.get<StorageRoot>(storageRootToken);
-    listenToDocuments(root, this.modules, this.moduleRef);
-    await startDeliveries(root, this.modules, this.moduleRef);
+    try {
+      listenToDocuments(root, this.modules, this.moduleRef);
+      await startDeliveries(root, this.modules, this.moduleRef);
+    } catch (error) {
+      // a start that fails is followed by no shutdown: what is open would keep the process alive
+      await root.beforeApplicationShutdown();
+      throw error;
+    }
   }
 }

@@ -71,7 +71,7 @@ export function resolveRelayOptions(given: RelayOptions): ResolvedRelayOptions {
   const { transport, pattern, source, typePrefix = 'event-sourced-storage.document', data = wholeEvent, message, timeoutMs = 10_000, maxRetryDelayMs = 5_000, ...handler } = given;
   const where = `relay "${given.name}"`;
   const problems: string[] = [];
-  if (!transports.includes(transport)) problems.push(`${where}: transport must be one of ${transports.join(', ')}, it is ${String(transport)}`);
+  if (!transports.includes(transport)) problems.push(`${where}: transport must be one of ${transports.join(', ')}, it is ${transport}`);
   if (typeof pattern !== 'function' && !isText(pattern)) problems.push(`${where}: pattern must be a text or a function of the event`);
   if (source !== undefined && !isText(source)) problems.push(`${where}: source must be a URI reference`);
   if (!isText(typePrefix)) problems.push(`${where}: typePrefix must be a text`);
