@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
 import { bootstrap } from '../src/bootstrap.js';
-import { type EventSourcedStorageService, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
+import { DurableHandlers, type EventSourcedStorageService, getEventSourcedStorageToken } from 'nestjs-event-sourced-storage';
 import { clientOf, eventually, newId, type RunningApp, startApp, testDatabase } from './support/start-app.js';
 
 const client = { 'x-client-id': 'game-server' };
@@ -81,12 +81,29 @@ describe('Reactions to document events', () => {
     expect((await running.http.get(`/games/${id}/at/4`).expect(200)).body).toMatchObject({ gold: 3, version: 4 });
   });
 
-  it('a new process finds the leaderboard again', async () => {
-    const id = await create('Survivor', 1_000_000);
+  it('what happens while nobody keeps the leaderboard is there after a restart, each change once', async () => {
+    const handlers = running.app.get(DurableHandlers, { strict: false });
+    const kept = await create('Survivor', 1_000_000);
+    const gone = await create('Fallen', 3_000_000);
+    const board = async (app: typeof running.app): Promise<unknown> => ((await clientOf(app).get('/leaderboard').expect(200)).body as unknown[]).slice(0, 2);
+    await eventually(async () => expect(await board(running.app)).toEqual([expect.objectContaining({ id: gone }), expect.objectContaining({ id: kept })]));
+    await handlers.pause('leaderboard');
+    await eventually(async () => expect((await handlers.status('leaderboard')).ownPartitions).toEqual([]));
+    const young = await create('Youngster', 1);
+    await add(young, { gold: 1_999_999 });
+    await add(kept, { gold: 500_000 });
+    await running.http.delete(`/games/${gone}`).set(client).expect(200);
+    expect(await board(running.app)).toEqual([expect.objectContaining({ id: gone }), expect.objectContaining({ id: kept, gold: 1_000_000 })]);
+
     const second = await bootstrap({ mongoUri: testDatabase('reactions'), port: 0, logger: false });
     try {
-      const { body } = await clientOf(second).get('/leaderboard').expect(200);
-      expect(body[0]).toEqual({ id, name: 'Survivor', gold: 1_000_000 });
+      await second.get(DurableHandlers, { strict: false }).resume('leaderboard');
+      await eventually(async () =>
+        expect(await board(second)).toEqual([
+          { id: young, name: 'Youngster', gold: 2_000_000 },
+          { id: kept, name: 'Survivor', gold: 1_500_000 },
+        ]),
+      );
     } finally {
       await second.close();
     }

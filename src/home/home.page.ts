@@ -30,7 +30,7 @@ Whoever was away names the last number they saw and gets exactly what they misse
 <ul class="cards">
 <li><a href="/">The raid</a><span>To be played in several windows at once.</span></li>
 <li><a href="/games">Games</a><span>The documents, as JSON.</span></li>
-<li><a href="/leaderboard">Leaderboard</a><span>The ten richest, kept by an event handler.</span></li>
+<li><a href="/leaderboard">Leaderboard</a><span>The ten richest, kept by a durable handler.</span></li>
 <li><a href="/activity">Activity</a><span>What happened lately, and which bosses fell.</span></li>
 <li><a href="/docs">HTTP interface</a><span>Every route, to read and to try.</span></li>
 <li><a href="/health">Health</a><span>Whether the database answers.</span></li>

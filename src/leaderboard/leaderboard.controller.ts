@@ -19,9 +19,9 @@ export class LeaderboardController {
   constructor(private readonly board: Leaderboard) {}
 
   @Get()
-  @ApiOperation({ summary: 'The ten games with most gold', description: 'Kept in memory by a handler of document events.' })
+  @ApiOperation({ summary: 'The ten games with most gold', description: 'Kept in a collection of its own by a durable handler: no restart loses anything.' })
   @ApiOkResponse({ type: [RankAnswer] })
-  top(): Rank[] {
+  top(): Promise<Rank[]> {
     return this.board.top(10);
   }
 }

@@ -1,39 +1,25 @@
-import type { OnApplicationBootstrap } from '@nestjs/common';
-import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
-import {
-  DocumentCreatedEvent,
-  DocumentDeletedEvent,
-  DocumentUpdatedEvent,
-  EventSourcedStorageService,
-  InjectEventSourcedStorage,
-} from 'nestjs-event-sourced-storage';
+import { type DeliveryContext, type DocumentEvent, DurableEventsHandler, type DurableHandler, EventSourcedStorageService, InjectEventSourcedStorage } from 'nestjs-event-sourced-storage';
 import { Game } from '../games/game.schema.js';
 import { Leaderboard } from './leaderboard.js';
-
-type Changed = DocumentCreatedEvent<Game> | DocumentUpdatedEvent<Game> | DocumentDeletedEvent<Game>;
+import { rankChange } from './rank-change.js';
 
 /**
- * Keeps the leaderboard up to date: read once at start, then changed by what happens. Events of the process that stops between a commit
- * and its publication are lost, and those of other processes never arrive: good enough for a board that starts afresh with the process.
+ * Keeps the leaderboard up to date: every event of every game, from its first one, whichever process recorded it. The line commits together
+ * with the handler's progress, so that a restart neither loses nor repeats anything.
  */
-@EventsHandler(DocumentCreatedEvent, DocumentUpdatedEvent, DocumentDeletedEvent)
-export class LeaderboardHandler implements IEventHandler<Changed>, OnApplicationBootstrap {
+@DurableEventsHandler({ name: 'leaderboard', model: Game.name, from: 'beginning' })
+export class LeaderboardHandler implements DurableHandler<Game> {
   constructor(
     private readonly board: Leaderboard,
     @InjectEventSourcedStorage(Game.name) private readonly games: EventSourcedStorageService<Game>,
   ) {}
 
-  async onApplicationBootstrap(): Promise<void> {
-    for (const game of await this.games.findMany({}, { sort: { gold: -1 }, limit: this.board.capacity })) this.put(game);
-  }
-
-  handle(changed: Changed): void {
-    if (changed.model !== Game.name) return;
-    if (changed instanceof DocumentDeletedEvent) this.board.remove(String(changed.documentId));
-    else this.put(changed.document);
-  }
-
-  private put({ _id, name, gold }: Game): void {
-    this.board.put({ id: _id.toHexString(), name, gold });
+  async handle(event: DocumentEvent<Game>, context: DeliveryContext): Promise<void> {
+    const id = event.documentId as Game['_id'];
+    // what was compacted away before this handler came is in the state alone
+    const state = context.compacted === undefined || event.operation === 'delete' ? null : await this.games.stateAt(id, { version: event.serverSeq });
+    const change = state === null ? rankChange(event) : { name: state.name, gold: state.gold };
+    // without the session the event costs no transaction
+    if (change !== undefined) await this.board.apply(id, change, context.session);
   }
 }

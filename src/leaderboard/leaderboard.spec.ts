@@ -1,40 +1,29 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Leaderboard } from './leaderboard.js';
+import { describe, expect, it } from '@jest/globals';
+import mongoose from 'mongoose';
+import type { DocumentEvent } from 'nestjs-event-sourced-storage';
+import type { Game } from '../games/game.schema.js';
+import { rankChange } from './rank-change.js';
 
-describe('Leaderboard', () => {
-  let board: Leaderboard;
-  const ids = (count = 10) => board.top(count).map(({ id }) => id);
+const documentId = new mongoose.Types.ObjectId();
+const common = { documentId, serverSeq: 2, clientId: 'somebody', timestamp: new Date(0), operationId: 'op' };
+const game = { _id: documentId, name: 'Raid', gold: 7, experience: 3 } as unknown as Game;
+const update = (set: Record<string, unknown>): DocumentEvent<Game> => ({ ...common, operation: 'update', diff: { hasChanges: true, version: 2, set, unset: [] } });
 
-  beforeEach(() => {
-    board = new Leaderboard(3);
-    for (const [id, gold] of [['a', 1], ['b', 3], ['c', 2]] as const) board.put({ id, name: id, gold });
+describe('rankChange', () => {
+  it('a creation gives a line with name and gold', () => {
+    expect(rankChange({ ...common, operation: 'create', createdDoc: game })).toEqual({ name: 'Raid', gold: 7 });
   });
 
-  it('puts the richest first', () => {
-    expect(ids()).toEqual(['b', 'c', 'a']);
-    expect(ids(1)).toEqual(['b']);
+  it.each([
+    [{ gold: 9, experience: 4 }, { gold: 9 }],
+    [{ name: 'Siege' }, { name: 'Siege' }],
+    [{ gold: 0 }, { gold: 0 }],
+    [{ 'experience': 4, 'boss.hp': 1 }, undefined],
+  ])('a change of %p sets %p', (set, expected) => {
+    expect(rankChange(update(set))).toEqual(expected);
   });
 
-  it('moves a game whose gold changes', () => {
-    board.put({ id: 'a', name: 'a', gold: 9 });
-    expect(ids()).toEqual(['a', 'b', 'c']);
-  });
-
-  it('forgets a deleted game', () => {
-    board.remove('b');
-    board.remove('unknown');
-    expect(ids()).toEqual(['c', 'a']);
-  });
-
-  it('keeps no more than its capacity, and those are the richest', () => {
-    board.put({ id: 'd', name: 'd', gold: 8 });
-    expect(ids()).toEqual(['d', 'b', 'c']);
-    board.put({ id: 'e', name: 'e', gold: 0 });
-    expect(ids()).toEqual(['d', 'b', 'c']);
-  });
-
-  it('orders equals by id', () => {
-    board.put({ id: 'a', name: 'a', gold: 3 });
-    expect(ids()).toEqual(['a', 'b', 'c']);
+  it('a deletion removes the line', () => {
+    expect(rankChange({ ...common, operation: 'delete', deletedDoc: game })).toBe('remove');
   });
 });

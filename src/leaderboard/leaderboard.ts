@@ -1,3 +1,10 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import type mongoose from 'mongoose';
+import type { TransactionSession } from 'nestjs-event-sourced-storage';
+import type { RankChange } from './rank-change.js';
+import { StoredRank } from './rank.schema.js';
+
 /** One line of the leaderboard. */
 export interface Rank {
   readonly id: string;
@@ -5,27 +12,21 @@ export interface Rank {
   readonly gold: number;
 }
 
-/** The richest games, in memory, as many as `capacity`. */
+/** The richest games, in a collection of their own. */
+@Injectable()
 export class Leaderboard {
-  private readonly ranks = new Map<string, Rank>();
+  constructor(@InjectModel(StoredRank.name) private readonly ranks: mongoose.Model<StoredRank>) {}
 
-  constructor(readonly capacity: number) {}
-
-  put(rank: Rank): void {
-    this.ranks.set(rank.id, rank);
-    if (this.ranks.size > this.capacity) this.remove(this.sorted().at(-1)?.id);
-  }
-
-  remove(id: string | undefined): void {
-    if (id !== undefined) this.ranks.delete(id);
+  async apply(_id: mongoose.Types.ObjectId, change: RankChange, session: TransactionSession): Promise<void> {
+    // the session of the storage is a session of Mongoose
+    const within = { session: session as mongoose.ClientSession };
+    if (change === 'remove') await this.ranks.deleteOne({ _id }, within);
+    else await this.ranks.updateOne({ _id }, { $set: change }, { ...within, upsert: true });
   }
 
   /** The first `count`, most gold first; equals in the order of their ids. */
-  top(count: number): Rank[] {
-    return this.sorted().slice(0, count);
-  }
-
-  private sorted(): Rank[] {
-    return [...this.ranks.values()].toSorted((a, b) => b.gold - a.gold || (a.id < b.id ? -1 : 1));
+  async top(count: number): Promise<Rank[]> {
+    const found = await this.ranks.find().sort({ gold: -1, _id: 1 }).limit(count).lean();
+    return found.map(({ _id, name, gold }) => ({ id: _id.toHexString(), name, gold }));
   }
 }

@@ -14,7 +14,7 @@ describe('deleting documents', () => {
 
   beforeAll(async () => {
     await dropDatabase(database);
-    first = await startGames({ database });
+    first = await startGames({ database, root: { watchEnabled: false } });
     second = await startGames({ database });
   });
   afterAll(async () => {

@@ -61,7 +61,7 @@ describe('durable handlers', () => {
     await until(() => board.seen.length >= 8, 'eight deliveries');
     expect(board.numbers(ids[0])).toEqual(upTo(5));
     expect(board.numbers(ids[1])).toEqual(upTo(3));
-    expect(board.seen[0]).toMatchObject({ deliveryId: `board/games/${String(ids[0])}@1`, attempt: 1 });
+    expect(board.seen).toContainEqual(expect.objectContaining({ deliveryId: `board/games/${String(ids[0])}@1`, attempt: 1 }));
   });
 
   it('a new handler begins with the first event and goes on with the live ones, none missing, while writes go on', async () => {

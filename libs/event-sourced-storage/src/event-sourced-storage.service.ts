@@ -278,6 +278,7 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
    * @throws HistoryCompactedError below the floor, ClientAheadError for a version that is not there yet, and as `findOneAndUpdate`
    */
   revert(id: DocumentId, point: RevertPoint, clientId: string, options: RevertOptions & { readonly dryRun: true }): Promise<RevertPreview>;
+  /** The same, written: the next event. */
   revert(id: DocumentId, point: RevertPoint, clientId: string, options?: RevertOptions & { readonly dryRun?: false }): Promise<RevertResult<T>>;
   async revert(id: DocumentId, point: RevertPoint, clientId: string, options: RevertOptions = {}): Promise<RevertResult<T> | RevertPreview> {
     return (await this.engine.revert(id, point, clientId, options)) as unknown as RevertResult<T> | RevertPreview;

@@ -53,13 +53,17 @@ export interface HandlerStatus {
 
 /** A handler as this process knows it. */
 export interface KnownHandler {
+  /** As in `@DurableEventsHandler()`. */
   readonly name: string;
   /** As the options say; what is kept counts until the next reset. */
   readonly partitions: number;
+  /** Where it begins when nothing is stored of it. */
   readonly from: HandlerStart;
+  /** What is stored of it. */
   readonly store: DeliveryStore;
   /** The parts in this process. */
   readonly held: () => readonly number[];
+  /** An id as the model's schema casts it. @throws InvalidArgumentError */
   readonly castId: (id: unknown) => DocumentId;
 }
 

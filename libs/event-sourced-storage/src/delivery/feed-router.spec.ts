@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { idKey } from '../model/bson-values.js';
 import { ChangeFeed, type FeedNotice, type FeedStatus, type FeedSubscription } from '../watch/change-feed.js';
 import { FeedRouter } from './feed-router.js';
 import type { PartitionWorker } from './partition-worker.js';
 import { partitionOf } from './partition-of.js';
 
 const partitions = 2;
-const idOf = (partition: number): string => Array.from({ length: 100 }, (_, index) => `document-${index}`).find((id) => partitionOf(id, partitions) === partition) as string;
+const idOf = (partition: number): string => Array.from({ length: 100 }, (_, index) => `document-${index}`).find((id) => partitionOf(idKey(id), partitions) === partition) as string;
 
 interface Stream {
   readonly after: unknown;

@@ -6,6 +6,7 @@ import type { CompactOptions, Compactor, CompactResult } from './compactor.js';
 
 /** How a run over all histories is getting on: one after each document. */
 export interface CompactManyProgress {
+  /** The `_id` of the document. */
   readonly documentId: DocumentId;
   /** Absent when this one failed. */
   readonly result?: CompactResult;

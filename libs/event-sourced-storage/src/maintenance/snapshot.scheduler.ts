@@ -31,10 +31,15 @@ export interface SnapshotSchedulerStatus {
   readonly isEnabled: boolean;
   /** Whether the last round ran here: then this process holds the lease. */
   readonly isHolder: boolean;
+  /** Rounds that ran here. */
   readonly rounds: number;
+  /** Documents looked at. */
   readonly examined: number;
+  /** Snapshots made. */
   readonly made: number;
+  /** Snapshots removed by retention. */
   readonly removed: number;
+  /** Documents that failed; each was logged. */
   readonly failed: number;
   /** Changed documents that wait for their turn here. */
   readonly waiting: number;

@@ -286,6 +286,9 @@ function dataOf(token: ResumeToken): unknown {
 }
 
 function sameSessions(a: readonly mongo.Binary[], b: readonly mongo.Binary[]): boolean {
-  const hex = (sessions: readonly mongo.Binary[]): string => sessions.map((id) => id.toString('hex')).toSorted().join();
-  return hex(a) === hex(b);
+  return textOf(a) === textOf(b);
+}
+
+function textOf(sessions: readonly mongo.Binary[]): string {
+  return sessions.map((id) => id.toString('hex')).toSorted().join();
 }

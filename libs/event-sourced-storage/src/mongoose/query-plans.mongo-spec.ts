@@ -224,9 +224,9 @@ describe('every query is answered by its index', () => {
       const generations = ['a', 'b'].flatMap((h) => [1, 2, 3].map((g) => ({ h, g })));
       const parts = generations.flatMap((each) => Array.from({ length: 8 }, (_, p) => ({ ...each, p })));
       await database.collection<{ _id: string }>(handlersCollection).insertMany(['a', 'b'].map((_id) => ({ _id, model: 'Game', generation: 2, partitions: 8, from: 'beginning' })));
-      await database.collection<{ _id: object }>(checkpointsCollection).insertMany(parts.flatMap((part) => [{ _id: part, fence: 1, holder: '' }, ...ids.map((d) => ({ _id: { ...part, d }, seq: 1 }))]) as never);
+      await database.collection<{ _id: object }>(checkpointsCollection).insertMany([...parts, ...parts.flatMap((part) => ids.map((d) => ({ ...part, d })))].map((_id) => ({ _id, seq: 1 })));
       await database.collection<{ _id: object }>(deadLettersCollection).insertMany(
-        generations.flatMap((each) => ids.slice(0, letters).map((d) => ({ _id: { ...each, p: 0, d }, seq: 2, attempts: 1, error: '', parkedAt: new Date() }))) as never,
+        generations.flatMap((each) => ids.slice(0, letters).map((d) => ({ _id: { ...each, p: 0, d }, seq: 2, attempts: 1, error: '', parkedAt: new Date() }))),
       );
     });
 

@@ -16,8 +16,8 @@ export interface ListenerMark {
 /** Any published change of one document; tell them apart with `instanceof`. */
 export type AnyDocumentEvent<T> = DocumentCreatedEvent<T> | DocumentUpdatedEvent<T> | DocumentDeletedEvent<T>;
 
-/** A decorator for methods that take such an event. */
-export type DocumentListener<E> = (target: object, method: string | symbol, descriptor: TypedPropertyDescriptor<(event: E) => unknown>) => void;
+/** A decorator for methods that take such an event, or nothing. */
+export type DocumentListener<E> = <M extends (event: E) => unknown>(target: object, method: string | symbol, descriptor: TypedPropertyDescriptor<M>) => void;
 
 /** A class whose name is the model's, or the name alone. */
 type ModelOf<T> = string | (abstract new (...args: never[]) => T);

@@ -16,6 +16,7 @@ export interface SnapshotFacts {
 
 /** Whether a document is due for a snapshot. Pure; is asked often. */
 export interface SnapshotPolicy {
+  /** The answer for one document. */
   (facts: SnapshotFacts): boolean;
   /** Have `bytesSince` counted, which reads the keys and sizes of the events since the newest snapshot on the server. Default: no. */
   readonly needsBytes?: boolean;

@@ -4,6 +4,7 @@ import { tooMany } from './sync-request.js';
 export interface Principal {
   /** `undefined`: nobody said who it is. */
   readonly user: string | undefined;
+  /** The client's network address, as the framework tells it. */
   readonly address: string;
 }
 
