@@ -13,7 +13,7 @@ export const usage = `npm run bench -- [options]
   --workloads A,B     only these workloads or groups: ${[...new Set(workloads.map(({ group }) => group)), historyWorkload].join(', ')}
                       (the group "size" runs only when named)
   --rounds N          how often each cell is measured
-  --seconds S         how long a cell takes at the most (5)
+  --seconds S         how long a cell takes at the most (3; quick 1.2)
   --ops N             after how many writes a cell ends (10,000)
   --history N         length of the long history (1,000,000; quick 20,000)
   --seed N            order of the cells and choice of documents
@@ -59,7 +59,7 @@ function resolve(given) {
     contenders: new Set((given.only?.split(',') ?? (quick ? quickContenders : contenders.map(({ name }) => name))).map((name) => contenderNamed(name).name)),
     ...chosen(given.workloads?.split(',') ?? (quick ? quickWorkloads : undefined)),
     rounds: positive('rounds', given.rounds, quick ? 3 : 7),
-    limits: { ops: positive('ops', given.ops, quick ? 4_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 2 : 5) },
+    limits: { ops: positive('ops', given.ops, quick ? 4_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 1.2 : 3) },
     history: { length: positive('history', given.history, quick ? 20_000 : 1_000_000), pairs: quick ? 5 : 20, batch: quick ? 100 : 200 },
     seed: given.seed === undefined ? Math.floor(Math.random() * 1e9) : positive('seed', given.seed),
     /** How many cells are measured again because other processes disturbed them; a quick run has no time for it. */

@@ -10,6 +10,12 @@ export function writeResults(name, results, markdown) {
   return `bench/results/${name}.md and .json`;
 }
 
+/** The Markdown that was stored with the results; `undefined` when there is none. */
+export function readReportOf(name) {
+  const file = new URL(`${name}.md`, folder);
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+}
+
 /** @returns {any} `undefined` when there are none */
 export function readResults(name) {
   const file = new URL(`${name}.json`, folder);

@@ -1,10 +1,13 @@
-// node bench/sync.mjs [subscribers=1000] [rates=20,50] [seconds=30]
+// npm run bench:sync -- [subscribers=1000] [rates=20,50] [seconds=30]
 // From the commit of a change to its frame at every subscriber of one hot document: p50, p99, and what the server did for it.
 // Server, database and subscribers share this machine: read the numbers as an upper bound.
 import http from 'node:http';
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { startTestDatabase, stopTestDatabase } from '../tools/test-database.mjs';
+import { buildWhenStale } from '../tools/build-when-stale.mjs';
+import { table } from './report.mjs';
+import { writeResults } from './results.mjs';
+import { conditions, inWords, startServer } from './server.mjs';
 
 const [subscribers = 1_000, rates = '20,50', seconds = 30] = process.argv.slice(2).map((text, index) => (index === 1 ? text : Number(text)));
 
@@ -51,8 +54,10 @@ async function serve() {
 }
 
 async function measure() {
-  await startTestDatabase();
-  const server = fork(fileURLToPath(import.meta.url), process.argv.slice(2), { env: { ...process.env, SYNC_BENCH_SERVER: process.env.TEST_MONGODB_URI } });
+  buildWhenStale(fileURLToPath(new URL('..', import.meta.url)));
+  const database = await startServer();
+  const server = fork(fileURLToPath(import.meta.url), process.argv.slice(2), { env: { ...process.env, SYNC_BENCH_SERVER: database.uri } });
+  const rows = [];
   const { port, id } = await said(server, 'ready');
   const seen = []; // [version, time] of every frame at every subscriber
   const numbers = await Promise.all(Array.from({ length: subscribers }, () => subscribe(port, id, seen)));
@@ -65,12 +70,18 @@ async function measure() {
     const delays = seen.filter(([version]) => at.has(version)).map(([version, time]) => time - at.get(version)).toSorted((a, b) => a - b);
     const part = (share) => delays[Math.min(delays.length - 1, Math.floor(delays.length * share))];
     const wrong = numbers.filter((state) => state.wrong > 0).length;
-    console.log(`${subscribers} subscribers, ${rate} changes/s: p50 ${part(0.5)} ms, p99 ${part(0.99)} ms; ${seen.length} of ${count * subscribers} frames, ${wrong} subscribers with a gap; ` +
-      `catch-up reads ${metrics.catchUpReads}, rss ${Math.round(rss / 1_048_576)} MiB`);
+    const frames = `${seen.length.toLocaleString('en')} of ${(count * subscribers).toLocaleString('en')}`;
+    rows.push([String(rate), `${part(0.5)} ms`, `${part(0.99)} ms`, frames, String(wrong), String(metrics.catchUpReads), `${Math.round(rss / 1_048_576)} MiB`]);
     if (seen.length !== count * subscribers || wrong > 0) process.exitCode = 1;
   }
+  const found = conditions(database);
+  const report = [
+    `${inWords(found)}. ${subscribers.toLocaleString('en')} subscribers of one hot document, ${seconds} s at each rate, one after the other in one process; subscribers, server and database on the same two processors.`,
+    table(['changes/s', 'commit to frame, p50', 'p99', 'frames that arrived', 'subscribers with a gap', 'catch-up reads so far', 'memory of the server then'], rows),
+  ].join('\n\n');
+  console.log(`${report}\n\nWritten: ${writeResults('sync', { subscribers, rates, seconds, rows, conditions: found }, report)}`);
   server.kill();
-  await stopTestDatabase();
+  await database.stop();
   process.exit();
 }
 

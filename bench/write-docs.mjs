@@ -4,7 +4,7 @@ import { isolationReport } from './isolation-report.mjs';
 import { readReport } from './read-report.mjs';
 import { barsTable, cellTables, conditionsOf, historySection, profileReport } from './report.mjs';
 import { replayReport } from './replay-report.mjs';
-import { readResults } from './results.mjs';
+import { readReportOf, readResults } from './results.mjs';
 
 const page = new URL('../docs/performance.md', import.meta.url);
 
@@ -20,6 +20,8 @@ export function writeDocs() {
     bars: full && barsTable(full),
     cells: full && cellTables(full),
     history: full && historySection(full).split('\n').slice(2).join('\n'),
+    feed: readReportOf('feed'),
+    sync: readReportOf('sync'),
     replay: replay && replayReport(replay),
     isolation: isolation && isolationReport(isolation),
     read: read && readReport(read),
