@@ -47,7 +47,8 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
    * A cached answer follows the commits of other processes by the change feed, usually within milliseconds; while the feed is broken or off
    * it may be as old as `cacheTTL` (`feedStatus()` tells). It is never older than what this process wrote or answered before.
    * `{ fresh: true }` reads from the primary with linearizable read concern: a round trip, a confirmation by a majority of the members
-   * behind it, and no cache; without that confirmation it ends after 10 seconds with an `OperationTimeoutError`.
+   * behind it, and no cache; without that confirmation it ends after 10 seconds, and a server that fell silent is
+   * given up after 11, with an `OperationTimeoutError`.
    */
   findOne(id: DocumentId, options: FindOptions = {}): Promise<T | null> {
     return this.engine.findOne(id, options) as Promise<T | null>; // every await more would show in a cached read

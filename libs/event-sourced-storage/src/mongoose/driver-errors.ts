@@ -12,7 +12,8 @@ interface DriverError {
 const raceCodes = new Set<unknown>([112, 24, 246, 251]);
 /** The server or the way to it is away, or it is no primary (any more). Source: the server's list of retryable codes. */
 const outageCodes = new Set<unknown>([6, 7, 50, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
-const outageNames = new Set(['MongoNetworkError', 'MongoNetworkTimeoutError', 'MongoServerSelectionError', 'MongoPoolClearedError', 'PoolClearedOnNetworkError', 'MongoNotConnectedError']);
+/** The driver's, and that of our own clock. */
+const outageNames = new Set(['StepTimeoutError', 'MongoNetworkError', 'MongoNetworkTimeoutError', 'MongoServerSelectionError', 'MongoPoolClearedError', 'PoolClearedOnNetworkError', 'MongoNotConnectedError']);
 const socketCodes = new Set<unknown>(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 function facts(error: unknown): DriverError {

@@ -4,7 +4,8 @@ import type { DocumentId } from '../model/document-id.js';
 import { type DocumentQuery, DocumentReader, type DocumentReadOptions } from '../read/document-reader.js';
 import { storedId } from './event-key.js';
 import { rawCollection } from './raw-collection.js';
-import { readLevel } from './read-level.js';
+import { linearizableTimeMs, readLevel } from './read-level.js';
+import { within } from './within.js';
 
 /** Documents of a Mongoose model, read as stored: without casting, defaults or hooks. */
 export class MongooseDocumentReader extends DocumentReader {
@@ -16,7 +17,9 @@ export class MongooseDocumentReader extends DocumentReader {
   }
 
   read(id: DocumentId, options: DocumentReadOptions = {}): Promise<Image | null> {
-    return this.collection().findOne(byId(id), driverOptions(options));
+    const found = this.collection().findOne(byId(id), driverOptions(options));
+    // the server ends it after its own time; a server that says nothing more is waited for a second longer
+    return options.level === 'linearizable' ? within('a linearizable read', linearizableTimeMs + 1_000, found) : found;
   }
 
   async readMany(query: DocumentQuery, options: DocumentReadOptions = {}): Promise<Image[]> {

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import type { DocumentReadOptions, TransactionSession } from '../read/document-reader.js';
 
 /** The members that have not confirmed a linearizable read by then will not do it: the answering server is no primary any more. */
-const linearizableTimeMs = 10_000;
+export const linearizableTimeMs = 10_000;
 
 /** How a read is sent to the server. A transaction has one level for all it reads, so that inside one none is sent. */
 export interface ReadLevel {
