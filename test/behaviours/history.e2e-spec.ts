@@ -426,6 +426,12 @@ describe('histories', () => {
     expect(await Promise.all(upTo(6).map((version) => first.games.stateAt(id, { version })))).toEqual(before);
   });
 
+  it('row 41: a document that was removed around the storage gets no snapshot but a clear error', async () => {
+    const { document } = await first.games.findOneAndUpsert({ name: 'raid' }, 'creator');
+    await first.documents().deleteOne({ _id: document._id });
+    await expect(first.games.createSnapshot(document._id)).rejects.toMatchObject({ code: 'HISTORY_CORRUPT' });
+  });
+
   it('row 40: a snapshot of the same version is the same one, and a deleted document has one too', async () => {
     const id = await withHistory(2);
     const once = await first.games.createSnapshot(id);

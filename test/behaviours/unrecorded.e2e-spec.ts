@@ -50,6 +50,20 @@ describe('changes around the storage', () => {
     expect((await app.games.getMissingEvents(id, 0)).filter(({ clientId }) => clientId === 'unrecorded-change')).toEqual([]);
   });
 
+  it('in a transaction of the storage are told as well: what the application does in its session is its own', async () => {
+    await start();
+    const id = await create();
+    await app.games.findOneAndUpdate(id, addGold, 'writer');
+    await app.games.findOne(id);
+    // the flights of this process are left out of the feed by now
+    await until(() => app.games.feedStatus().restarts > 0, 'the feed knows the sessions of this process');
+    await app.games.withTransaction(async (session) => {
+      await app.documents().updateOne({ _id: id }, { $set: { gold: 77 } }, { session: session as mongoose.ClientSession });
+    });
+    await until(() => warned(id).length > 0, 'the warning');
+    await until(async () => (await app.games.findOne(id))?.gold === 77, 'the stored state');
+  });
+
   const changes: [string, (id: mongoose.Types.ObjectId) => Promise<unknown>, string][] = [
     ['an update', (id) => app.documents().updateOne({ _id: id }, { $set: { gold: 50 }, $unset: { tags: '' } }), 'update'],
     ['a replacement without a version', (id) => app.documents().replaceOne({ _id: id }, { name: 'other', gold: 5 }), 'update'],

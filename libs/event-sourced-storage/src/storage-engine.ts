@@ -380,6 +380,8 @@ export class StorageEngine {
     const timeoutMs = options.timeoutMs === undefined ? this.settings.options.timeoutMs : checkTimeout(options.timeoutMs);
     const deadline = timeoutMs === 0 ? Infinity : performance.now() + timeoutMs;
     const version = await this.adapters.resolver.resolve(documentId, name, deadline);
+    // while its outcome was open, an older copy may have been read
+    await this.readPath.forget(idKey(documentId));
     return version === null ? { applied: false } : { applied: true, version };
   }
 

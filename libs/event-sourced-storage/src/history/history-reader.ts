@@ -118,7 +118,7 @@ export class HistoryReader {
   }
 
   /** Snapshots the document as it is stored now: state and number from one read. @param save how it is saved. Default: at once */
-  async createSnapshot(id: DocumentId, save: SaveSnapshot = (snapshot) => this.snapshots.save(snapshot)): Promise<Snapshot<Image>> {
+  async createSnapshot(id: DocumentId, save: SaveSnapshot = (snapshot) => this.snapshots.save(snapshot), look = 1): Promise<Snapshot<Image>> {
     const image = await this.documents.read(id);
     const createdAt = new Date(this.facts.now());
     if (image !== null) {
@@ -128,7 +128,10 @@ export class HistoryReader {
     }
     const head = await this.events.head(id);
     if (head === null) throw new DocumentNotFoundError(this.address(id));
-    if (head.operation !== 'delete') return this.createSnapshot(id, save); // re-created between the two reads
+    if (head.operation !== 'delete') {
+      if (look === looks) throw new HistoryCorruptError(this.address(id), `the document is gone, but its history ends in ${head.operation} ${head.serverSeq}, not in a delete`);
+      return this.createSnapshot(id, save, look + 1); // re-created between the two reads
+    }
     return this.save({ documentId: id, serverSeq: head.serverSeq, state: null, createdAt }, save);
   }
 

@@ -17,16 +17,18 @@ export class FlightSessions {
   private readonly idle: Session[] = [];
   /** Those that may be writing. */
   private readonly living = new Set<Session>();
+  /** Ids of those that were killed: the driver may hand one out again. */
+  private readonly killed = new Set<string>();
 
   constructor(
     private readonly client: () => Client,
     private readonly lease: Pick<ProcessLease, 'register' | 'unregister'>,
-    private readonly onChange: () => void = (): void => undefined,
+    private readonly onChange: (wasKilled: boolean) => void = (): void => undefined,
   ) {}
 
   /** How the server calls the sessions that this process writes with. A killed one is not among them: what it may still do is news. */
   ids(): mongoose.mongo.Binary[] {
-    return [...this.living].flatMap(({ id }) => id?.id ?? []);
+    return [...this.living].flatMap(({ id }) => id?.id ?? []).filter((id) => !this.killed.has(id.toString('hex')));
   }
 
   /** @throws what registering a new session throws: then nothing was begun */
@@ -37,11 +39,12 @@ export class FlightSessions {
     try {
       await this.lease.register(session.id);
     } catch (error) {
+      this.lease.unregister(session.id);
       void session.endSession().catch(() => undefined);
       throw error;
     }
     this.living.add(session);
-    this.onChange();
+    this.onChange(false);
     return session;
   }
 
@@ -56,7 +59,8 @@ export class FlightSessions {
   async kill(session: Session): Promise<void> {
     const { id } = session;
     this.living.delete(session);
-    this.onChange();
+    if (id !== undefined) this.killed.add(id.id.toString('hex'));
+    this.onChange(true);
     for (let attempt = 1; attempt <= killAttempts; attempt++) {
       try {
         await within('killSessions', killMs, this.client().db('admin').command({ killSessions: [id] }));

@@ -139,6 +139,23 @@ describe('MongooseChangeFeed', () => {
     }
   });
 
+  it('goes on after its database was dropped also while it leaves out sessions, and does not go round in circles', async () => {
+    const { connection } = fixture;
+    const own = [new ObjectId().toHexString().padEnd(32, '0')].map((hex) => new mongoose.mongo.Binary(Buffer.from(hex, 'hex'), 4));
+    const feed = new MongooseChangeFeed(connection, { warn: () => undefined, now: Date.now, random: Math.random, ownSessions: () => own });
+    try {
+      await feed.subscribeToOthers(names[0], (notice) => notices.push(notice)).ready;
+      await connection.dropDatabase();
+      await until(() => interruptions().includes('the database was dropped'));
+      await connection.createCollection(names[0]);
+      await fixture.commit(names[0], [{ documentId: fixture.newId(), serverSeq: 1 }]);
+      await until(() => seen().includes(1));
+      expect(feed.status().restarts).toBeLessThan(4);
+    } finally {
+      await feed.close();
+    }
+  });
+
   it('survives documents of nearly 16 MiB, on either side', async () => {
     const { feed, connection } = fixture;
     const documents = { collection: 'games', eventsCollection: names[0], versionField: 'version' };

@@ -17,7 +17,7 @@ export interface ChangeFeedParts {
   readonly warn: (message: string) => void;
   readonly now: () => number;
   readonly random: () => number;
-  /** The sessions that this process writes with. */
+  /** The sessions in which this process commits what it knows by itself; never those that run code of the application. */
   readonly ownSessions?: () => readonly mongo.Binary[];
 }
 
@@ -49,6 +49,7 @@ export class MongooseChangeFeed extends ChangeFeed {
   /** What the shared stream leaves out as it is open now. */
   private leftOut: readonly mongo.Binary[] = [];
   private reopening: NodeJS.Timeout | undefined;
+  private hasLost = false;
   private isClosed = false;
 
   constructor(
@@ -67,13 +68,24 @@ export class MongooseChangeFeed extends ChangeFeed {
     return this.share({ eventsCollection, tell: listener, knowsOwn: true, toldAt: performance.now() });
   }
 
-  /** This process writes with other sessions than before: what the stream leaves out is no longer right. */
-  sessionsChanged(): void {
-    if (this.shared === undefined || this.isClosed || this.reopening !== undefined) return;
-    this.reopening = setTimeout(() => {
+  /**
+   * This process writes with other sessions than before: what the stream leaves out is no longer right.
+   * @param wasKilled what the one that went may still have done was left out, and nobody here knows of it: told as an interruption
+   */
+  sessionsChanged(wasKilled = false): void {
+    if (this.shared === undefined || this.isClosed) return;
+    this.hasLost ||= wasKilled && this.leftOut.length > 0;
+    this.reopening ??= setTimeout(() => {
       this.reopening = undefined;
-      if (this.shared !== undefined && !this.isClosed && !sameSessions(this.sessionsToLeaveOut(), this.leftOut)) this.live = this.shared.open();
+      if (this.shared !== undefined && !this.isClosed && (this.hasLost || !sameSessions(this.sessionsToLeaveOut(), this.leftOut))) this.reopen(this.shared);
     }, reopenMs).unref();
+  }
+
+  private reopen(shared: SupervisedStream): void {
+    const { hasLost } = this;
+    this.hasLost = false;
+    this.live = shared.open();
+    if (hasLost) void this.live.then(() => this.interrupt(({ knowsOwn }) => knowsOwn, 'a session of this process was given up'));
   }
 
   private share(entry: Listener): FeedSubscription {
@@ -224,7 +236,8 @@ export class MongooseChangeFeed extends ChangeFeed {
   /** What the shared stream leaves out from now on may be the very change that it stopped at. */
   private sharedPosition(token: ResumeToken): ResumeToken {
     const { last, leftOut } = this;
-    const isAtLast = leftOut.length > 0 && last?.clusterTime !== undefined && dataOf(last._id) === dataOf(token);
+    // only a change of a session can be left out; the end of a database, taken by its time, would come again and again
+    const isAtLast = leftOut.length > 0 && last?.lsid !== undefined && last.clusterTime !== undefined && dataOf(last._id) === dataOf(token);
     return isAtLast ? ({ operationTime: last.clusterTime } satisfies TimePosition) : token;
   }
 

@@ -97,7 +97,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     let phase: Phase = 'documents';
     let session: Session;
     try {
-      session = await this.step('opening a session', deadline, this.sessions.take());
+      session = await this.takeSession(deadline);
     } catch (error) {
       return { settled: settle(groups, { kind: 'unavailable', error: asError(error) }), again: [] };
     }
@@ -302,9 +302,19 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
   /** A fresh session; the old one again while none is to be had, which the next try then finds out. */
   private async anotherSession(old: Session, deadline: number): Promise<Session> {
     try {
-      return await this.step('opening a session', deadline, this.sessions.take());
+      return await this.takeSession(deadline);
     } catch {
       return old;
+    }
+  }
+
+  private async takeSession(deadline: number): Promise<Session> {
+    const taking = this.sessions.take();
+    try {
+      return await this.step('opening a session', deadline, taking);
+    } catch (error) {
+      taking.then((session) => this.sessions.giveBack(session)).catch(() => undefined); // too late for this flight
+      throw error;
     }
   }
 

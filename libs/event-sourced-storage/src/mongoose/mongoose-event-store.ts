@@ -42,9 +42,10 @@ export class MongooseEventStore extends EventStore {
     return record === null ? null : fromRecord(record);
   }
 
+  /** They were told of, so a majority has them; a new primary has them too, but may not know yet that a majority does. */
   override async *pick(keys: readonly EventAddress[]): AsyncGenerator<DocumentEvent<Image>, void, undefined> {
     if (keys.length === 0) return;
-    const found = this.collection().find(pickedEvents(keys) as object, { ...readLevel({}), sort: { _id: 1 }, batchSize });
+    const found = this.collection().find(pickedEvents(keys) as object, { ...readLevel({ level: 'newest' }), sort: { _id: 1 }, batchSize });
     for await (const record of found) yield fromRecord(record);
   }
 

@@ -77,6 +77,8 @@ export class SupervisedStream {
   private lagMs: number | undefined;
   private restarts = -1;
   private interruptions = 0;
+  /** Why the position was lost, until the stream listens again: what is read before then may be old news by then. */
+  private loss: string | undefined;
   private readonly waiting: (() => void)[] = [];
   private readonly closings = new Set<Promise<void>>();
   /** Resolves after the first opening, successful or not. */
@@ -212,6 +214,9 @@ export class SupervisedStream {
     this.beatAt = performance.now();
     this.heardAt = this.settings.now();
     this.hasTried();
+    const { loss } = this;
+    this.loss = undefined;
+    if (loss !== undefined) this.settings.handler.onInterrupted(loss);
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 
@@ -225,6 +230,7 @@ export class SupervisedStream {
       this.token = undefined;
       this.fruitless = 0;
       this.interruptions++;
+      this.loss = reason;
       handler.onInterrupted(reason);
     } else if (!isUnavailable(error)) {
       handler.onWarning(`The change stream broke and is opened again: ${reason}`);

@@ -49,7 +49,7 @@ export async function openFeature(
   connection: Connection,
   options: ResolvedFeatureOptions,
 ): Promise<StorageEngine> {
-  const { sessions, scopes, orphans, feed, leases } = await root.connect(connection);
+  const { flights, sessions, scopes, orphans, feed, leases } = await root.connect(connection);
   const warn = (message: string): void => root.logger.warn(message);
   for (const warning of schemaWarnings(model.schema, options.versionField)) warn(`${name}: ${warning}`);
   // Mongoose first: it knows the options of the collection, and an index that it still builds would hold up the first writes
@@ -73,7 +73,7 @@ export async function openFeature(
     };
   const engine = new StorageEngine(
     {
-      committer: new MongooseDocumentCommitter(connection, options, sessions, orphans, newFlightId),
+      committer: new MongooseDocumentCommitter(connection, options, flights, orphans, newFlightId),
       resolver: new MongooseOperationResolver(connection, options, sessions, orphans),
       reader: new MongooseDocumentReader(connection, options.collection),
       cache: documentCache(root, connection, options, warn),

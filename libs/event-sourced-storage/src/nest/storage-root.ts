@@ -4,6 +4,7 @@ import { EventBus } from '@nestjs/cqrs';
 import type { Connection } from 'mongoose';
 import mongoose from 'mongoose';
 import { createDefaultCache } from '../cache/create-default-cache.js';
+import { LimitedWarnings } from '../cache/limited-warnings.js';
 import { DurableHandlers } from '../delivery/durable-handlers.js';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
 import type { LeaseStore } from '../leases/lease-store.js';
@@ -31,6 +32,9 @@ export interface SharedConnection {
   readonly lease: ProcessLease;
   readonly orphans: Orphans;
   readonly leases: LeaseStore;
+  /** For the commits of the queues. */
+  readonly flights: FlightSessions;
+  /** For all other transactions. */
   readonly sessions: FlightSessions;
   /** Opened when somebody first listens. */
   readonly feed: MongooseChangeFeed;
@@ -120,6 +124,7 @@ export class StorageRoot implements OnApplicationBootstrap, BeforeApplicationShu
     for (const opened of this.connections.values()) {
       const shared = await opened.catch(() => undefined);
       await within('closing the change stream', releaseMs, shared?.feed.close() ?? Promise.resolve()).catch(() => undefined);
+      await shared?.flights.close();
       await shared?.sessions.close();
       await within('releasing the lease', releaseMs, shared?.lease.release() ?? Promise.resolve()).catch((error: unknown) => this.logger.warn(`The lease of this process stays behind: ${String(error)}`));
     }
@@ -141,12 +146,16 @@ export class StorageRoot implements OnApplicationBootstrap, BeforeApplicationShu
     const lease = new ProcessLease(connection);
     const orphans = new Orphans(lease, (message) => this.logger.warn(message));
     const { now, random } = this.options;
-    const sessions = new FlightSessions(() => connection.getClient(), lease, () => feed.sessionsChanged());
-    const feed = new MongooseChangeFeed(connection, { warn: (message) => this.logger.warn(message), now, random, ownSessions: () => sessions.ids() });
+    // apart from those of transactions: there the application may do more than this process knows of
+    const flights = new FlightSessions(() => connection.getClient(), lease, (wasKilled) => feed.sessionsChanged(wasKilled));
+    const sessions = new FlightSessions(() => connection.getClient(), lease);
+    const warnings = new LimitedWarnings((message) => this.logger.warn(message), now);
+    const feed = new MongooseChangeFeed(connection, { warn: (message) => warnings.warn(message), now, random, ownSessions: () => flights.ids() });
     return {
       lease,
       orphans,
       leases: new MongooseLeaseStore(connection, orphans),
+      flights,
       sessions,
       feed,
       scopes: new MongooseTransactionScopes(connection, () => new mongoose.mongo.ObjectId().toHexString()),

@@ -12,6 +12,9 @@ export class ReadPath {
   private readonly loading = new Map<string, Promise<Image | null>>();
   /** How many reads of the database are under way, by document. */
   private readonly reading = new Map<string, number>();
+  /** Of documents that are being read: the number of the last read that found nothing. Reads that began before it are old news. */
+  private readonly gone = new Map<string, number>();
+  private reads = 0;
   private readonly suspended = new Map<string, number>();
   /** Commits on their way into the cache, for the next write of the same document; gone with the next turn of the event loop. */
   private readonly arriving = new Map<string, CachedDocument>();
@@ -152,20 +155,25 @@ export class ReadPath {
     } finally {
       const left = (this.reading.get(key) ?? 1) - 1;
       if (left > 0) this.reading.set(key, left);
-      else this.reading.delete(key);
+      else {
+        this.reading.delete(key);
+        this.gone.delete(key);
+      }
     }
   }
 
   private async loadNow(id: DocumentId, key: string, options: DocumentReadOptions): Promise<Image | null> {
     const { generation } = this.known;
     const knownBefore = this.known.get(key);
+    const read = ++this.reads;
     let image = await this.reader.read(id, options);
     if (this.isBehind(image, this.known.get(key))) image = await this.reader.read(id, { ...options, level: 'newest' });
     if (this.isBehind(image, knownBefore)) {
       this.known.lower(key, knownBefore, this.version(image));
       await this.cache.drop(key);
     }
-    await this.remember(key, image, generation);
+    if (image === null) this.gone.set(key, Math.max(read, this.gone.get(key) ?? 0));
+    else if (read > (this.gone.get(key) ?? 0)) await this.remember(key, image, generation);
     return image;
   }
 

@@ -277,8 +277,9 @@ export class CommitQueue {
   /** One flight of contended documents at a time, beside the others: what they lose must not hold up those who lose nothing. */
   private async flyOnCall(): Promise<void> {
     this.onCallFlying = true;
-    const lanes = [...this.onCall].slice(0, this.contention.width);
-    for (const lane of lanes) this.onCall.delete(lane);
+    const called = [...this.onCall].slice(0, this.contention.width);
+    for (const lane of called) this.onCall.delete(lane);
+    const lanes = called.filter((lane) => !lane.staging); // one that is being decided already flies with the others
     await this.stageOnCall(lanes);
     const boarded = this.board(lanes.filter((lane) => lane.staged.length > 0 && lane.inFlight.length === 0));
     for (const lane of lanes) lane.isOnCall = false;
