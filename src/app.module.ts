@@ -44,7 +44,7 @@ export class AppModule {
           snapshots: { everyEvents: snapshotEvery, onDelete: true, keepLast: 10 },
           snapshotScheduler: { everyMs: 10_000 },
         }),
-        // a public demo: everybody may follow every game, and nobody learns which user stands behind a change
+        // a public demo: everybody may follow every game; what is followed leaves out which user stands behind a change, the history of a game names it
         EventSourcedSyncModule.forRoot({
           path: 'sync',
           authorizeStream: (_context, { collection }) => ({ allow: collection === 'games', redact: 'public' }),

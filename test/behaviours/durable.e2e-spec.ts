@@ -369,6 +369,82 @@ describe('durable handlers', () => {
     expect(board.numbers(id)).toEqual([1, 2, 2]);
   });
 
+  it('a handler that stopped itself goes on after resume(), however soon that comes', async () => {
+    const writer = await start();
+    const id = await create(writer, 3);
+    let isPoisonous = true;
+    const board = handlerOf({ maxAttempts: 1, whileRebuilding: 'stop' }, (event) => {
+      if (event.serverSeq === 2 && isPoisonous) throw new Error('poison');
+    });
+    const app = await start([board]);
+    await until(async () => (await durable(app).status('board')).isPaused, 'the stop');
+    isPoisonous = false;
+    await durable(app).resume('board');
+    await until(() => board.numbers(id).includes(3), 'the last event');
+    expect(board.numbers(id)).toEqual([1, 2, 2, 3]);
+  });
+
+  it('an event that cannot be read parks its document, behind the events before it, and no other', async () => {
+    const writer = await start();
+    const [broken, healthy] = [await create(writer, 3), await create(writer, 2)] as const;
+    const spoiled = await writer.events().updateOne({ '_id.d': broken, '_id.v': 3 }, { $set: { operation: 'odd' } });
+    expect(spoiled.modifiedCount).toBe(1);
+    const board = handlerOf({ maxAttempts: 2, partitions: 1 });
+    const app = await start([board]);
+    const parked = await until(async () => (await durable(app).parked('board'))[0], 'parked');
+    expect(parked).toMatchObject({ documentId: broken, serverSeq: 3, attempts: 2, error: expect.stringContaining('odd') });
+    await until(() => board.numbers(healthy).length === 2, 'the other document');
+    expect(board.numbers(broken)).toEqual([1, 2]);
+    expect(board.numbers(healthy)).toEqual([1, 2]);
+    await durable(app).discard('board', broken, { events: 'all' });
+    await until(async () => (await durable(app).status('board')).parked === 0, 'given up');
+  });
+
+  it('a handler that keeps an error of its transaction to itself fails, and its document is parked', async () => {
+    const board = handlerOf({ maxAttempts: 2, partitions: 1 }, async (event, { session }) => {
+      if (event.operation !== 'create' || String(event.documentId) !== String(spoiled)) return;
+      const within = { session: session as mongoose.mongo.ClientSession };
+      await app.raw('effects').insertOne({ name: 'twice' }, within);
+      await app.raw('effects').insertOne({ name: 'twice' }, within).catch(() => undefined); // the server has ended the transaction
+    });
+    const app: GamesApp = await start([board]);
+    await app.connection.createCollection('effects');
+    await app.raw('effects').createIndex({ name: 1 }, { unique: true });
+    const spoiled = new ObjectId();
+    await app.games.findOneAndUpsert({ _id: spoiled, name: 'raid' }, 'test');
+    const parked = await until(async () => (await durable(app).parked('board'))[0], 'parked');
+    expect(parked).toMatchObject({ documentId: spoiled, serverSeq: 1, attempts: 2, error: expect.stringContaining('transaction') });
+    const healthy = await create(app, 2);
+    await until(() => board.numbers(healthy).length === 2, 'the other document');
+    expect(await app.raw('effects').countDocuments()).toBe(0);
+  });
+
+  it('what a failed handler still writes in its session joins no later transaction', async () => {
+    const held = gate();
+    const late: Promise<unknown>[] = [];
+    const contexts: DeliveryContext[] = [];
+    const board = handlerOf({ maxAttempts: 1, partitions: 1 }, async (event, context) => {
+      contexts.push(context);
+      const within = { session: context.session as mongoose.mongo.ClientSession };
+      await app.raw('effects').insertOne({ v: event.serverSeq, isLate: false }, within);
+      if (contexts.length === 1) {
+        late.push(held.passed.then(async () => app.raw('effects').insertOne({ isLate: true }, within)).catch((error: unknown) => error));
+        throw new Error('one half failed');
+      }
+      held.open();
+      await Promise.all(late);
+    });
+    const app: GamesApp = await start([board]);
+    await app.connection.createCollection('effects');
+    await create(app, 1);
+    await until(async () => (await durable(app).parked('board')).length === 1, 'parked');
+    await create(app, 1);
+    await until(async () => (await app.raw('effects').countDocuments()) > 0, 'the effects of the next document');
+    expect((await app.raw('effects').find().toArray()).map(({ isLate }) => isLate as boolean)).toEqual([false]);
+    expect(await late[0]).toBeInstanceOf(Error);
+    for (const context of contexts) expect(() => context.session).toThrow('is over');
+  });
+
   it('wrong definitions are refused, all together', async () => {
     const wrong = [handlerOf({ name: '' }), handlerOf({ name: 'a', model: 'Nobody' }), handlerOf({ name: 'b', from: 'then' as never, maxAttempts: 0 }), handlerOf({ name: 'c' }), handlerOf({ name: 'c' })];
     const failure: unknown = await start(wrong, { logger: new Log() }).catch((error: unknown) => error);

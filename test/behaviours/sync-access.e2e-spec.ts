@@ -1,3 +1,4 @@
+import http from 'node:http';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type CanActivate, ForbiddenException, UnauthorizedException } from '@nestjs/common';
@@ -6,7 +7,7 @@ import { databaseName, dropDatabase } from '../support/games.js';
 import { ask, SseClient } from '../support/sse.js';
 import { newId } from '../support/start-app.js';
 import { startSync, type SyncApp, type SyncAppOptions } from '../support/sync-app.js';
-import { until } from '../support/until.js';
+import { gate, until } from '../support/until.js';
 
 const database = databaseName('sync_access');
 const canary = 'canary-5f2a';
@@ -204,6 +205,23 @@ describe('how a stream ends', () => {
     expect(ben.isEnded).toBe(false);
   });
 
+  it('a stream whose permission was asked for before the kick is authorised anew', async () => {
+    let isAllowed = true;
+    const app: SyncApp = await start({
+      authorizeStream: () => {
+        const decision = { allow: isAllowed };
+        if (isAllowed) app.sync.kick(() => true);
+        isAllowed = false;
+        return decision;
+      },
+    });
+    const id = await newGame(app);
+    expect((await ask(`${app.url}/games/${id}/stream`)).status).toBe(404);
+    expect(app.sync.metrics.openStreams).toBe(0);
+    isAllowed = true;
+    expect((await ask(`${app.url}/stream`, { body: { docs: { [`games/${id}`]: null } } })).status).toBe(403);
+  });
+
   it('with bye rotate after its time', async () => {
     const app = await start({ rotateMs: 200 });
     const client = await open(app, `/games/${await newGame(app)}/stream`);
@@ -224,6 +242,24 @@ describe('how a stream ends', () => {
     if (answered !== undefined) expect([200, 503]).toContain(answered.status);
     await closing;
     apps = [];
+  });
+
+  it('a poll that is still being decided on when the server closes is refused, and holds nothing up', async () => {
+    const decision = gate();
+    let isAsked = false;
+    const app = await start({
+      authorizeStream: async () => {
+        isAsked = true;
+        await decision.passed;
+        return { allow: true };
+      },
+    });
+    const id = await newGame(app);
+    const poll = ask(`${app.url}/games/${id}/events?after=now&wait=25`);
+    await until(() => isAsked, 'the decision');
+    await app.sync.beforeApplicationShutdown();
+    decision.open();
+    expect((await poll).status).toBe(503);
   });
 
   it('when its client does not read: it is destroyed after its time, nothing is queued, and others are not slower', async () => {
@@ -284,6 +320,35 @@ describe('limits', () => {
     await expectTooMany(`${address.url}${path}`, 'streams-per-address');
     await expectTooMany(`${address.url}/games/${id}/events?after=now&wait=5`, 'streams-per-address');
     expect(address.sync.metrics.refusedByLimit).toBe(2);
+  });
+
+  it('a poll whose client went while it was decided on gives its place back', async () => {
+    const decision = gate();
+    let first: http.IncomingMessage | undefined;
+    let isEntering = false;
+    const app = await start({
+      maxStreamsPerAddress: 1,
+      authorizeStream: async ({ request }) => {
+        if (first === undefined) {
+          first = request as http.IncomingMessage;
+          await decision.passed;
+        }
+        return { allow: true };
+      },
+      identify: () => {
+        isEntering = true;
+        return undefined;
+      },
+    });
+    const path = `${app.url}/games/${await newGame(app)}/events?after=now&wait=`;
+    const leaving = http.get(`${path}25`, { agent: false });
+    leaving.on('error', () => undefined);
+    await until(() => first !== undefined, 'the decision');
+    leaving.destroy();
+    await until(() => first?.socket.destroyed === true, 'the end of the connection');
+    decision.open();
+    await until(() => isEntering, 'the poll that has nobody');
+    await until(async () => (await ask(`${path}1`)).status === 200, 'its place');
   });
 
   it('of replayed bytes: a stream goes on with a snapshot, a page is refused', async () => {

@@ -1,8 +1,10 @@
+import net from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { databaseName, dropDatabase } from '../support/games.js';
 import { newId } from '../support/start-app.js';
 import { ask, SseClient } from '../support/sse.js';
 import { startSync, type SyncApp } from '../support/sync-app.js';
+import { until } from '../support/until.js';
 
 const database = databaseName('sync');
 let app: SyncApp;
@@ -288,10 +290,31 @@ describe('the bytes of a stream', () => {
       const { body, headers } = await ask(`http://127.0.0.1:${small.port}${data.url as string}`);
       expect(body).toMatchObject({ v: 2, doc: { extra: 'x'.repeat(5_000), gold: 0 } });
       expect(headers['cache-control']).toBe('private, max-age=3600, immutable');
+      expect(headers.vary).toContain('Authorization, Cookie');
       expect((await client.next('ev')).data).toMatchObject({ v: 3, set: { gold: 4 } });
       const late = await SseClient.open(`${small.url}/games/${id}/stream`);
       clients.push(late);
       expect((await late.next('snapshot')).data).toMatchObject({ v: 3, url: expect.stringContaining('v=3') });
+    } finally {
+      await small.close();
+    }
+  });
+
+  it('an address names this server, whatever the target of a request says', async () => {
+    const small = await startSync({ database, sync: { maxFrameBytes: 50 } });
+    try {
+      const id = await newGame();
+      const socket = net.connect(small.port, '127.0.0.1');
+      let received = '';
+      socket.on('data', (chunk) => (received += String(chunk)));
+      socket.write(`GET http://evil.example/sync/games/${id}/stream HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await until(() => received.includes('event: live'), 'the stream');
+      socket.destroy();
+      expect(received).toContain(`"url":"/sync/games/${id}?v=1`);
+      expect(received).not.toContain('evil');
+      const client = await SseClient.open(`${small.url}/games/${id}/stream`);
+      clients.push(client);
+      expect((await client.next('snapshot')).data.url).toMatch(/^\/sync\/games\//);
     } finally {
       await small.close();
     }
@@ -322,11 +345,23 @@ describe('the bytes of a stream', () => {
       clients.push(near);
       await near.next('live');
       expect(numbers(near)).toEqual([5, 6, 7]);
+      const whole = await SseClient.open(`${lazy.url}/games/${id}/stream?after=1&epoch=${epoch}&mode=latest&snapshot=never`);
+      clients.push(whole);
+      await whole.next('live');
+      expect(whole.of('snapshot')).toEqual([]);
+      expect(numbers(whole)).toEqual([2, 3, 4, 5, 6, 7]);
     } finally {
       await lazy.close();
     }
   });
 });
+
+/** This moment, once it is over: whatever is written next is later. */
+async function clockPast(): Promise<string> {
+  const moment = new Date();
+  await until(() => Date.now() > moment.getTime(), 'the next millisecond');
+  return moment.toISOString();
+}
 
 describe('time travel and caches', () => {
   it('answers a version, a time, and 304 for what the client has', async () => {
@@ -341,6 +376,21 @@ describe('time travel and caches', () => {
     expect((await ask(`${path}?at=2001-01-01T00:00:00Z`)).body).toMatchObject({ v: 0, deleted: true, doc: null });
     expect((await ask(`${path}?v=7&epoch=${body.epoch as string}`)).body).toMatchObject({ error: 'history-gone', reason: 'ahead' });
     expect((await ask(`${path}?v=2&epoch=other`)).body).toMatchObject({ error: 'history-gone', reason: 'epoch' });
+  });
+
+  it('a time whose events are compacted away is gone: no other state is told in its place', async () => {
+    const id = await newGame(1);
+    await addGold(id, 2);
+    const early = await clockPast();
+    await addGold(id, 5);
+    const late = await clockPast();
+    await addGold(id, 2);
+    const path = `${app.url}/games/${id}?at=`;
+    expect((await ask(path + early)).body).toMatchObject({ v: 3, doc: { gold: 3 } });
+    expect(await app.games.compact(id, { upTo: 8 })).toMatchObject({ floor: 8 });
+    expect(await ask(path + early)).toMatchObject({ status: 410, body: { error: 'history-gone', reason: 'compacted', head: 10 } });
+    expect((await ask(path + late)).body).toMatchObject({ v: 8, doc: { gold: 8 } });
+    expect((await ask(path + (await clockPast()))).body).toMatchObject({ v: 10 });
   });
 });
 
@@ -427,6 +477,25 @@ describe('row 54: several instances serve clients from one log', () => {
       expect(numbers(moved)).toEqual([5, 6]);
     } finally {
       await other.close();
+    }
+  });
+
+  it('row 54: what an instance that does not watch answers is as new as the request', async () => {
+    const blind = await startSync({ database, root: { watchEnabled: false }, sync: { pollMs: 50 } });
+    try {
+      const id = await newGame();
+      const epoch = await epochOf(id);
+      for (let v = 1; v <= 3; v++) {
+        const path = `${blind.url}/games/${id}/events?after=${v}&epoch=${epoch}`;
+        expect((await ask(path)).body).toMatchObject({ events: [], head: v, live: true });
+        await addGold(id, 1);
+        expect((await ask(path)).body).toMatchObject({ events: [{ v: v + 1 }], head: v + 1, live: true });
+      }
+      const { headers } = await ask(`${blind.url}/games/${id}`);
+      await addGold(id, 1);
+      expect(await ask(`${blind.url}/games/${id}`, { headers: { 'if-none-match': String(headers.etag) } })).toMatchObject({ status: 200, body: { v: 5 } });
+    } finally {
+      await blind.close();
     }
   });
 

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { cloneValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
@@ -24,12 +25,15 @@ export interface HandlerCall extends Pick<DeliveryContext, 'deliveryId' | 'attem
 export async function callHandler(handler: DurableHandler<Image>, event: DocumentEvent<Image>, call: HandlerCall): Promise<void> {
   const { deliveryId, attempt, compacted, session, timeoutMs, ending } = call;
   const abort = new AbortController();
+  let isOver = false;
   const context: DeliveryContext = {
     deliveryId,
     attempt,
     compacted,
     signal: abort.signal,
     get session() {
+      // by now it may be somebody else's
+      if (isOver) throw new InvalidArgumentError('context.session', 'the call is over; await everything before handle() resolves');
       return session();
     },
   };
@@ -44,6 +48,7 @@ export async function callHandler(handler: DurableHandler<Image>, event: Documen
   try {
     await Promise.race([given, (async () => handler.handle(cloneValue(event), context))()]);
   } finally {
+    isOver = true;
     clearTimeout(timer);
     ending.removeEventListener('abort', onEnding);
     given.catch(() => undefined);

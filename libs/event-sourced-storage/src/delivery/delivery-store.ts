@@ -93,6 +93,11 @@ export interface DeliveryStep {
 /** The stored checkpoint is not the one that was known: an earlier commit without an answer had happened after all. Look again. */
 export class CheckpointMoved extends Error {}
 
+/** The server had ended the transaction when the handler resolved, again and again: the handler keeps an error of its session to itself. */
+export class TransactionSpoiled extends Error {
+  override readonly name = 'TransactionSpoiled';
+}
+
 /** PORT. What durable handlers keep. Everything it writes is on a majority before it answers. */
 export abstract class DeliveryStore {
   /** Makes the record of a handler when it is missing, and answers what is kept. */
@@ -115,7 +120,7 @@ export abstract class DeliveryStore {
   /**
    * Runs `handle` and, if it asked for the session, commits what it wrote there together with the checkpoint of the document.
    * @returns whether that was so; otherwise nothing is stored
-   * @throws StaleLeaseError, CheckpointMoved, whatever `handle` throws
+   * @throws StaleLeaseError, CheckpointMoved, TransactionSpoiled, whatever `handle` throws
    */
   abstract deliver(claim: Claim, step: DeliveryStep, handle: (session: () => TransactionSession) => Promise<void>): Promise<boolean>;
   abstract checkpoints(key: PartitionKey, ids: readonly DocumentId[]): Promise<ReadonlyMap<string, Checkpoint>>;
@@ -133,6 +138,8 @@ export abstract class DeliveryStore {
 export abstract class DeliverySource {
   /** The newest number of each document after `after`, in the order of the ids; empty at the end. */
   abstract heads(after: DocumentId | undefined): Promise<readonly { readonly documentId: DocumentId; readonly head: number }[]>;
+  /** The newest number of a document, `0` for none, without reading the event. Confirmed by a majority now: never behind what was told. */
+  abstract head(id: DocumentId): Promise<number>;
   /** The number of the first event recorded at or after this time; `undefined` for none. */
   abstract firstSince(id: DocumentId, since: Date): Promise<number | undefined>;
 }

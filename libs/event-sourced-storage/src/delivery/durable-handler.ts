@@ -69,7 +69,8 @@ export interface DeliveryContext {
   readonly attempt: number;
   /**
    * A transaction on the connection of the model. What is written in it commits together with the progress of the handler, so exactly
-   * once; it may run again when it lost a race. A handler that never asks for it pays nothing.
+   * once; it may run again when it lost a race. A handler that never asks for it pays nothing. It ends with the call: await all that uses it, and
+   * throw what fails in it, for the server has then ended the transaction. @throws InvalidArgumentError after the call
    */
   readonly session: TransactionSession;
   /** Aborted when the time is over, and when the application shuts down. */

@@ -81,10 +81,13 @@ export class HandlerRunner {
 
   private async look(): Promise<void> {
     const { store, options, member } = this.parts;
+    // before what is stored is asked: a worker that stopped the handler has stored that first
+    const ended = [...this.held.values()].filter(({ worker }) => worker.hasEnded);
     let state = await store.beat(this.name, member, options.leaseMs);
     if (this.state?.generation !== state.generation) await this.forget();
     this.state = state;
     if (state.paused) return this.letGo([...this.held.values()]);
+    await this.letGo(ended.filter((each) => this.held.get(each.worker.partition) === each));
     const router = this.openRouter(state);
     const position = await this.positionOf(router);
     if (position === undefined) return this.renew();

@@ -1,8 +1,9 @@
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
+import { IndeterminateOutcomeError } from '../errors/indeterminate-outcome.error.js';
 import { StaleLeaseError } from '../errors/stale-lease.error.js';
 import type { EventStore } from '../history/event-store.js';
 import { firstKept, type StreamStore } from '../history/stream-store.js';
-import { idKey } from '../model/bson-values.js';
+import { byteSize, idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
@@ -45,6 +46,8 @@ const mostLanes = 20_000;
 /** How many documents are looked up at a time, and how many events of each. */
 const takeLanes = 32;
 const takeEvents = 100;
+/** After so many bytes of one document what was read is handled first. */
+const takeBytes = 1_048_576;
 /** Handled numbers are written at the latest after so long, in ms, or so many. */
 const saveEveryMs = 200;
 const saveEvery = 500;
@@ -53,6 +56,12 @@ const positionEveryMs = 3_000;
 const mostRecent = 10_000;
 /** After a failure that is not the handler's, in ms. */
 const troublePauseMs = 250;
+
+/** What was read of a document: the events before the first that cannot be read, and why that one cannot. Never rejects. */
+interface Batch {
+  readonly events: readonly DocumentEvent<Image>[];
+  readonly failure: { readonly error: unknown } | undefined;
+}
 
 interface Known {
   readonly handled: number | undefined;
@@ -103,6 +112,11 @@ export class PartitionWorker {
   /** Where the feed has to go on for this part; `undefined`: from now, the scan does the rest. */
   get position(): ResumeToken {
     return this.progress.position;
+  }
+
+  /** It handles nothing any more, for whichever reason. */
+  get hasEnded(): boolean {
+    return this.isStopping || this.isLost;
   }
 
   start(): void {
@@ -200,15 +214,19 @@ export class PartitionWorker {
     try {
       await this.lookUp(lanes);
       const waiting = lanes.filter((lane) => this.isBehind(lane));
-      const batches = await Promise.all(waiting.map((lane) => this.read(lane)));
       for (const lane of lanes) {
-        if (waiting.includes(lane)) continue;
+        if (this.isBehind(lane)) continue;
         open.delete(lane);
         this.finish(lane);
       }
+      // one document is read while the one before it is handled: reading all at once would hold the events of all
+      let next = waiting[0] && this.read(waiting[0]);
       for (const [index, lane] of waiting.entries()) {
+        const batch = await (next as Promise<Batch>);
         if (this.isStopping || this.isLost) break;
-        await this.handleAll(lane, batches[index] ?? []);
+        const following = waiting[index + 1];
+        next = following && this.read(following);
+        await this.handleAll(lane, batch);
         open.delete(lane);
         await this.saveIfDue(false);
       }
@@ -270,8 +288,7 @@ export class PartitionWorker {
     }
     wish.isGranted = true;
     lane.failures = 0;
-    const head = await this.parts.events.head(lane.documentId);
-    lane.target = Math.max(lane.target, head?.serverSeq ?? 0);
+    lane.target = Math.max(lane.target, await this.parts.source.head(lane.documentId));
     if (wish.kind === 'skip') this.note(lane, wish.serverSeq);
     if (wish.kind === 'drop') this.note(lane, lane.target);
   }
@@ -280,20 +297,39 @@ export class PartitionWorker {
     return (lane.handled ?? 0) < lane.target;
   }
 
-  private read(lane: Lane): Promise<DocumentEvent<Image>[]> {
-    return this.parts.events.read(lane.documentId, { from: (lane.handled ?? 0) + 1, to: lane.target, limit: takeEvents });
+  private async read(lane: Lane): Promise<Batch> {
+    const events: DocumentEvent<Image>[] = [];
+    let bytes = 0;
+    try {
+      for await (const event of this.parts.events.stream(lane.documentId, { from: (lane.handled ?? 0) + 1, to: lane.target, limit: takeEvents })) {
+        events.push(event);
+        bytes += byteSize(event);
+        if (bytes >= takeBytes) break;
+      }
+      return { events, failure: undefined };
+    } catch (error) {
+      return { events, failure: { error } };
+    }
   }
 
-  private async handleAll(lane: Lane, events: readonly DocumentEvent<Image>[]): Promise<void> {
-    if (events.length === 0) return this.passHole(lane);
+  private async handleAll(lane: Lane, { events, failure }: Batch): Promise<void> {
+    if (events.length === 0 && failure === undefined) return this.passHole(lane);
     for (const event of events) {
       if (this.isStopping || this.isLost) return this.lanes.again(lane);
       const compacted = await this.hole(lane, event);
       if (compacted === 'corrupt') return;
       if (!(await this.handle(lane, event, compacted))) return;
     }
+    if (failure !== undefined) return this.unreadable(lane, failure.error);
     if (this.isBehind(lane)) this.lanes.again(lane);
     else this.finish(lane);
+  }
+
+  /** Only the event is to blame, never the way to the database: that one lets everything wait. */
+  private async unreadable(lane: Lane, error: unknown): Promise<void> {
+    if (this.parts.isUnavailable(error)) throw error;
+    if (isOfDriver(error)) return this.doubt(lane, error);
+    return this.failed(lane, (lane.handled ?? 0) + 1, error);
   }
 
   /** The numbers that are gone before this event; a hole that nothing explains parks the document. */
@@ -308,14 +344,18 @@ export class PartitionWorker {
 
   /** Nothing is there though something was told: compacted away meanwhile, or gone. */
   private async passHole(lane: Lane): Promise<void> {
+    // after a fail-over a read may lag behind what was told: only an answer that a majority confirms now decides
+    const head = await this.parts.source.head(lane.documentId);
     const facts = await this.parts.streams.read(lane.documentId);
-    const head = await this.parts.events.head(lane.documentId);
-    if (head === null || head.serverSeq < lane.target) {
+    if (head < lane.target) {
       // a collection that went back to an older state: nothing to handle
-      lane.target = Math.min(lane.target, Math.max(lane.handled ?? 0, head?.serverSeq ?? 0));
+      lane.target = Math.min(lane.target, Math.max(lane.handled ?? 0, head));
     } else if (firstKept(facts) > (lane.handled ?? 0) + 1) {
       lane.target = Math.max(lane.target, firstKept(facts));
     } else {
+      const { events, failure } = await this.read(lane);
+      if (events.length > 0) return this.lanes.again(lane);
+      if (failure !== undefined) return this.unreadable(lane, failure.error);
       return this.failed(lane, (lane.handled ?? 0) + 1, new HistoryCorruptError(this.address(lane, (lane.handled ?? 0) + 1), 'the event is missing'));
     }
     if (this.isBehind(lane)) this.lanes.again(lane);
@@ -328,11 +368,14 @@ export class PartitionWorker {
     const step = { documentId: lane.documentId, serverSeq: event.serverSeq, stored: lane.stored, timeoutMs: options.timeoutMs };
     const call = { deliveryId: deliveryIdOf(options.name, collection, lane.documentId, event.serverSeq), attempt: lane.failures + 1, compacted };
     let thrown: { readonly error: unknown } | undefined;
+    const outcome = { hasResolved: false };
     try {
       const isStored = await store.deliver(this.claim, step, async (session) => {
         thrown = undefined;
+        outcome.hasResolved = false;
         try {
           await callHandler(handler, event, { ...call, session, ending: this.ending.signal, timeoutMs: options.timeoutMs });
+          outcome.hasResolved = true;
         } catch (error) {
           thrown = { error };
           throw error;
@@ -344,7 +387,9 @@ export class PartitionWorker {
       return true;
     } catch (error) {
       if (error instanceof StaleLeaseError) throw error;
-      const isHandlers = thrown !== undefined && thrown.error === error && !this.parts.isUnavailable(error) && !this.isStopping;
+      // what it left in its session may be what cannot be committed
+      const isToBlame = thrown === undefined ? outcome.hasResolved && isRefusal(error) : thrown.error === error;
+      const isHandlers = isToBlame && !this.parts.isUnavailable(error) && !this.isStopping;
       if (isHandlers) await this.failed(lane, event.serverSeq, error);
       else this.doubt(lane, error);
       return false;
@@ -367,8 +412,8 @@ export class PartitionWorker {
     if (lane.failures < options.maxAttempts) return this.later(lane, retryDelay(lane.failures + 1, options, random));
     warn(`${this.address(lane, serverSeq)}: "${options.name}" failed ${lane.failures} times, the document is parked: ${textOf(error)}`);
     if (this.progress.scan !== undefined && options.whileRebuilding === 'stop') {
-      this.lanes.again(lane);
       await this.around.stop(this.lastError);
+      this.lanes.again(lane);
       this.isStopping = true;
       return;
     }
@@ -520,6 +565,16 @@ export class PartitionWorker {
 
 function isUngranted({ wish }: Lane): boolean {
   return wish !== undefined && !wish.isGranted;
+}
+
+/** Certainly not committed: neither unknown, nor committed before. */
+function isRefusal(error: unknown): boolean {
+  return !(error instanceof CheckpointMoved) && !(error instanceof IndeterminateOutcomeError);
+}
+
+/** Of the driver or of Mongoose, by the names that all of their errors have. */
+function isOfDriver(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('Mongo');
 }
 
 function textOf(error: unknown): string {

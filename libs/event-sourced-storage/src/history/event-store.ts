@@ -2,6 +2,7 @@ import type { Image } from '../model/diff.js';
 import type { DocumentEvent, Operation } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { TransactionSession } from '../read/document-reader.js';
+import type { FoldableEvent } from './replay.js';
 
 /** Which events of one document. All bounds are inclusive. */
 export interface EventQuery {
@@ -37,6 +38,11 @@ export abstract class EventStore {
 
   /** The same one by one, with memory that does not grow with the history. */
   abstract stream(id: DocumentId, query: EventQuery): AsyncIterable<DocumentEvent<Image>>;
+
+  /** The same with what folding needs of each event, which may be all that travels. */
+  streamToFold(id: DocumentId, query: EventQuery): AsyncIterable<FoldableEvent> {
+    return this.stream(id, query);
+  }
 
   /** The newest event, or `null` when there is no history. */
   abstract head(id: DocumentId, options?: EventReadOptions): Promise<DocumentEvent<Image> | null>;

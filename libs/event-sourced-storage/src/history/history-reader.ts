@@ -184,7 +184,7 @@ export class HistoryReader {
 
   private async replayUpTo(id: DocumentId, from: ReplayState, version: number): Promise<ReplayState | RangeError> {
     try {
-      return await replay(from, this.events.stream(id, { from: from.version + 1, to: version }), this.facts.versionField);
+      return await replay(from, this.events.streamToFold(id, { from: from.version + 1, to: version }), this.facts.versionField);
     } catch (error) {
       if (error instanceof RangeError) return error;
       throw error;

@@ -1,5 +1,5 @@
 import type { Image } from '../model/diff.js';
-import type { DocumentEvent } from '../model/document-event.js';
+import type { CreateEvent, DeleteEvent, UpdateEvent } from '../model/document-event.js';
 import { applyDiff } from './apply-diff.js';
 
 /** A state in a history: the document after the event `version`; `null` before a create and after a delete. */
@@ -8,6 +8,12 @@ export interface ReplayState {
   readonly version: number;
 }
 
+/** What folding needs of an event. */
+export type FoldableEvent =
+  | Pick<CreateEvent<Image>, 'serverSeq' | 'operation' | 'createdDoc'>
+  | Pick<UpdateEvent, 'serverSeq' | 'operation' | 'diff'>
+  | Pick<DeleteEvent<Image>, 'serverSeq' | 'operation'>;
+
 /** Before the first event. */
 export const beforeHistory: ReplayState = { image: null, version: 0 };
 
@@ -15,7 +21,7 @@ export const beforeHistory: ReplayState = { image: null, version: 0 };
  * Folds one event onto the state before it.
  * @throws RangeError when the event does not follow: a gap, an update of nothing, a create of something that exists
  */
-export function replayEvent(state: ReplayState, event: DocumentEvent<Image>, versionField: string): ReplayState {
+export function replayEvent(state: ReplayState, event: FoldableEvent, versionField: string): ReplayState {
   const { serverSeq: version } = event;
   if (version !== state.version + 1) throw new RangeError(`event ${version} follows ${state.version}, expected ${state.version + 1}`);
   if ((event.operation === 'create') !== (state.image === null)) {
@@ -34,7 +40,7 @@ export function replayEvent(state: ReplayState, event: DocumentEvent<Image>, ver
 /** Folds events in order. @throws RangeError as {@link replayEvent} */
 export async function replay(
   from: ReplayState,
-  events: AsyncIterable<DocumentEvent<Image>> | Iterable<DocumentEvent<Image>>,
+  events: AsyncIterable<FoldableEvent> | Iterable<FoldableEvent>,
   versionField: string,
 ): Promise<ReplayState> {
   let state = from;

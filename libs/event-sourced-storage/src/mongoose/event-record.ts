@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
+import type { FoldableEvent } from '../history/replay.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentEvent, EventMetadata } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
@@ -76,6 +77,21 @@ export function fromRecord(record: EventRecord): DocumentEvent<Image> {
       return { ...common, operation: 'update', diff: { hasChanges: true, version: serverSeq, set: record.diff.set, unset: record.diff.unset } };
     case 'delete':
       return { ...common, operation: 'delete', deletedDoc: record.deletedDoc };
+    default:
+      throw unknownKind(record);
+  }
+}
+
+/** What folding needs of a record, which may hold no more than that. @throws HistoryCorruptError for a record of an unknown kind */
+export function toFold(record: EventRecord): FoldableEvent {
+  const serverSeq = Number(record._id.v);
+  switch (record.operation) {
+    case 'create':
+      return { serverSeq, operation: 'create', createdDoc: record.createdDoc };
+    case 'update':
+      return { serverSeq, operation: 'update', diff: { hasChanges: true, version: serverSeq, set: record.diff.set, unset: record.diff.unset } };
+    case 'delete':
+      return { serverSeq, operation: 'delete' };
     default:
       throw unknownKind(record);
   }

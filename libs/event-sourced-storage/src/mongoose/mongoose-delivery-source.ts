@@ -5,6 +5,7 @@ import type { DocumentId } from '../model/document-id.js';
 import { endOfHistory, eventRange, eventsAfter } from './event-key.js';
 import type { EventRecord } from './event-record.js';
 import { rawCollection } from './raw-collection.js';
+import { type ReadLevel, readLevel } from './read-level.js';
 
 /** How many keys are read at a time; one history that is longer costs a read of its own. */
 const keysAtATime = 2_000;
@@ -28,7 +29,7 @@ export class MongooseDeliverySource extends DeliverySource {
     const found = [...heads.values()];
     const last = found.at(-1);
     // the last history may go on behind the last key
-    if (last !== undefined && keys.length === keysAtATime) found[found.length - 1] = { ...last, head: await this.head(last.documentId) };
+    if (last !== undefined && keys.length === keysAtATime) found[found.length - 1] = { ...last, head: await this.newest(last.documentId, majorityRead) };
     return found;
   }
 
@@ -38,8 +39,12 @@ export class MongooseDeliverySource extends DeliverySource {
     return first === null ? undefined : Number(first._id.v);
   }
 
-  private async head(id: DocumentId): Promise<number> {
-    const newest = await this.events.findOne(eventRange(id, 1) as object, { ...majorityRead, projection: { _id: 1 }, sort: { _id: -1 } });
+  override head(id: DocumentId): Promise<number> {
+    return this.newest(id, readLevel({ level: 'linearizable' }));
+  }
+
+  private async newest(id: DocumentId, level: ReadLevel): Promise<number> {
+    const newest = await this.events.findOne(eventRange(id, 1) as object, { ...level, projection: { _id: 1 }, sort: { _id: -1 } });
     return Number(newest?._id.v ?? 0);
   }
 

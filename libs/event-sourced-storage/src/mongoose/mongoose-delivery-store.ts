@@ -1,5 +1,4 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
-import { HandlerAbandoned } from '../delivery/call-handler.js';
 import {
   type Checkpoint,
   CheckpointMoved,
@@ -13,6 +12,7 @@ import {
   type PartitionProgress,
   type PartitionStatus,
   type ProgressUpdate,
+  TransactionSpoiled,
 } from '../delivery/delivery-store.js';
 import type { HandlerStart } from '../delivery/durable-handler.js';
 import { partitionOf } from '../delivery/partition-of.js';
@@ -23,6 +23,7 @@ import type { TransactionSession } from '../read/document-reader.js';
 import type { ResumeToken } from '../watch/change-feed.js';
 import { codeOf, isDuplicateKey } from './driver-errors.js';
 import { storedId } from './event-key.js';
+import { ensureCollections } from './indexes.js';
 import type { Orphans } from './orphans.js';
 import { rawCollection } from './raw-collection.js';
 import { driverSession } from './read-level.js';
@@ -90,8 +91,17 @@ const majorityRead = { readConcern: { level: 'majority' as const } };
 /** How long the server may wait, in ms, for a transaction of the last holder of a part. */
 const waitMs = 1_000;
 const waitedTooLong = 50;
+const noSuchTransaction = 251;
+/** So often the transaction of one delivery may be gone when the handler resolves: a fail-over does that once or twice. */
+const mostSpoiled = 5;
 /** Between two removals of progress that is void. */
 const dropBatch = 5_000;
+
+/** Makes what is missing of the three collections, and the index without which every look for wishes would go through all parked documents. */
+export async function prepareDeliveries(connection: Connection): Promise<void> {
+  await ensureCollections(connection, [handlersCollection, checkpointsCollection, deadLettersCollection]);
+  await rawCollection(connection, deadLettersCollection).createIndex({ wish: 1, _id: 1 }, { partialFilterExpression: { wish: { $exists: true } } });
+}
 
 /** What durable handlers keep, in three collections of MongoDB. Every query is a key or a closed range of keys. */
 export class MongooseDeliveryStore extends DeliveryStore {
@@ -168,17 +178,32 @@ export class MongooseDeliveryStore extends DeliveryStore {
 
   override async deliver(claim: Claim, step: DeliveryStep, handle: (session: () => TransactionSession) => Promise<void>): Promise<boolean> {
     const inTheWay = `durable-handler/${claim.handler}/${claim.partition}`;
-    return this.inTransaction(step.timeoutMs + 30_000, inTheWay, async (session) => {
+    let spoiled = 0;
+    let isStillUsed = false;
+    const run = async (session: TransactionSession): Promise<boolean> => {
       const asked: TransactionSession[] = [];
-      await handle(() => {
-        asked.push(session);
-        return session;
-      });
+      isStillUsed = false;
+      try {
+        await handle(() => {
+          asked.push(session);
+          return session;
+        });
+      } catch (error) {
+        // one half of it may have failed while the other goes on writing
+        isStillUsed = asked.length > 0;
+        throw error;
+      }
       if (asked.length === 0) return false;
-      await this.fence(claim, session);
+      try {
+        await this.fence(claim, session);
+      } catch (error) {
+        if (codeOf(error) !== noSuchTransaction || ++spoiled < mostSpoiled) throw error;
+        throw new TransactionSpoiled('the server had ended the transaction: what fails in context.session must be thrown', { cause: error });
+      }
       await this.moveCheckpoint(claim, step, driverSession(session));
       return true;
-    });
+    };
+    return this.inTransaction(step.timeoutMs + 30_000, inTheWay, run, () => isStillUsed);
   }
 
   override async checkpoints(key: PartitionKey, ids: readonly DocumentId[]): Promise<ReadonlyMap<string, Checkpoint>> {
@@ -198,11 +223,8 @@ export class MongooseDeliveryStore extends DeliveryStore {
 
   override async parked(handler: string, generation: number, { limit, wishesOnly = false }: { readonly limit: number; readonly wishesOnly?: boolean }): Promise<ParkedDocument[]> {
     const filter = { ...documentsOf(handler, generation), ...(wishesOnly ? { wish: { $exists: true } } : {}) };
-    const found = await this.letters.find(filter as object, majorityRead).toArray();
-    return found
-      .map(({ _id, seq, attempts, error, parkedAt, wish }) => ({ documentId: _id.d, serverSeq: seq, attempts, error, parkedAt, wish }))
-      .toSorted((a, b) => a.parkedAt.getTime() - b.parkedAt.getTime())
-      .slice(0, limit);
+    const found = await this.letters.find(filter as object, { ...majorityRead, sort: { parkedAt: 1, _id: 1 }, limit }).toArray();
+    return found.map(({ _id, seq, attempts, error, parkedAt, wish }) => ({ documentId: _id.d, serverSeq: seq, attempts, error, parkedAt, wish }));
   }
 
   override async countParked(handler: string, generation: number): Promise<number> {
@@ -294,10 +316,10 @@ export class MongooseDeliveryStore extends DeliveryStore {
     }
   }
 
-  private async inTransaction<R>(timeoutMs: number, key: string, run: (session: TransactionSession) => Promise<R>): Promise<R> {
+  private async inTransaction<R>(timeoutMs: number, key: string, run: (session: TransactionSession) => Promise<R>, mustKill = (): boolean => false): Promise<R> {
     const options = { maxRetries: 100, retryDelayMs: 5, maxRetryDelayMs: 200, timeoutMs };
     let attempts = 0;
-    const result = await runTransaction({ ...this.transactions, options, mustKill: (error) => error instanceof HandlerAbandoned }, async (session) => {
+    const result = await runTransaction({ ...this.transactions, options, mustKill }, async (session) => {
       if (attempts++ > 0) await this.orphans.held(key);
       return run(session);
     });

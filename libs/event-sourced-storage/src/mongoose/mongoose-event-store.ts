@@ -1,15 +1,19 @@
 import type { Connection, mongo } from 'mongoose';
 import { type EventAddress, type EventQuery, type EventReadOptions, EventStore } from '../history/event-store.js';
+import type { FoldableEvent } from '../history/replay.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import { eventRange, operationFilter, pickedEvents } from './event-key.js';
-import { type EventRecord, fromRecord } from './event-record.js';
+import { type EventRecord, fromRecord, toFold } from './event-record.js';
 import { rawCollection } from './raw-collection.js';
 import { readLevel } from './read-level.js';
 
 /** How many events travel at a time: the driver's own first batch of 101 would cost a second round trip. The server ends a batch at 16 MiB. */
 const batchSize = 1_000;
+
+/** What a fold reads: half of a small event is the rest. */
+const foldedFields = { operation: 1, createdDoc: 1, diff: 1 };
 
 /** Events in a collection of MongoDB whose `_id` is `{ d: documentId, v: serverSeq }`. */
 export class MongooseEventStore extends EventStore {
@@ -30,6 +34,11 @@ export class MongooseEventStore extends EventStore {
     if (query.limit !== undefined && query.limit < 1) return;
     // leaving this loop early closes the cursor on the server
     for await (const record of this.find(id, query, {})) yield fromRecord(record);
+  }
+
+  override async *streamToFold(id: DocumentId, query: EventQuery): AsyncGenerator<FoldableEvent, void, undefined> {
+    if (query.limit !== undefined && query.limit < 1) return;
+    for await (const record of this.find(id, query, {}).project<EventRecord>(foldedFields)) yield toFold(record);
   }
 
   async head(id: DocumentId, options: EventReadOptions = {}): Promise<DocumentEvent<Image> | null> {

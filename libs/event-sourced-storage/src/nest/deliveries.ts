@@ -9,9 +9,8 @@ import { NeededByHandlers } from '../delivery/needed-by-handlers.js';
 import { TryLater } from '../delivery/try-later.js';
 import type { Image } from '../model/diff.js';
 import { isTransient, isUnavailable } from '../mongoose/driver-errors.js';
-import { ensureCollections } from '../mongoose/indexes.js';
 import { isAtOrAfter, MongooseDeliverySource } from '../mongoose/mongoose-delivery-source.js';
-import { checkpointsCollection, deadLettersCollection, handlersCollection, MongooseDeliveryStore } from '../mongoose/mongoose-delivery-store.js';
+import { MongooseDeliveryStore, prepareDeliveries } from '../mongoose/mongoose-delivery-store.js';
 import type { DeliveryFeature } from './delivery-feature.js';
 import { durableHandlerKey } from './durable-events-handler.decorator.js';
 import { providersOf } from './providers-of.js';
@@ -49,7 +48,7 @@ export async function startDeliveries(root: StorageRoot, modules: ModulesContain
 
 async function openStore(root: StorageRoot, connection: Connection): Promise<MongooseDeliveryStore> {
   const { sessions, scopes, orphans } = await root.connect(connection);
-  await ensureCollections(connection, [handlersCollection, checkpointsCollection, deadLettersCollection]);
+  await prepareDeliveries(connection);
   return new MongooseDeliveryStore(connection, { connection, sessions, scopes, random: root.options.random }, orphans);
 }
 

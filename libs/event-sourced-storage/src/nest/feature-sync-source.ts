@@ -1,3 +1,4 @@
+import { HistoryCompactedError } from '../errors/history-compacted.error.js';
 import type { CatchUpSnapshot } from '../history/cursor.js';
 import type { EventStore } from '../history/event-store.js';
 import type { StreamFacts, StreamStore } from '../history/stream-store.js';
@@ -108,10 +109,21 @@ export class FeatureSyncSource extends SyncSource {
     };
   }
 
-  /** The last number before the first event that was recorded later; `undefined` without any history. */
+  /** The last number before the first event that was recorded later; `undefined` without any history. @throws HistoryCompactedError */
   private async versionAt(id: DocumentId, at: Date): Promise<number | undefined> {
     const [later] = await this.parts.events.read(id, { since: new Date(at.getTime() + 1), limit: 1 });
-    if (later !== undefined) return later.serverSeq - 1;
+    if (later !== undefined) {
+      const version = later.serverSeq - 1;
+      if (version > 0) await this.refuseBelowFloor(id, version, at);
+      return version;
+    }
     return (await this.parts.events.head(id))?.serverSeq;
+  }
+
+  /** Events up to the floor are gone: the first one that is kept does not prove that the one before it was recorded by `at`. */
+  private async refuseBelowFloor(id: DocumentId, version: number, at: Date): Promise<void> {
+    const { floor, floorAt } = await this.parts.streams.read(id);
+    if (version > floor || (version === floor && (floorAt === undefined || floorAt <= at))) return;
+    throw new HistoryCompactedError(`${this.collection}/${String(id)}`, floor, (await this.parts.events.head(id))?.serverSeq ?? floor);
   }
 }

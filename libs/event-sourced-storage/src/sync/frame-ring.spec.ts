@@ -75,6 +75,19 @@ describe('RingBudget', () => {
     expect(budget.bytes).toBe(0);
   });
 
+  it('a ring that holds nothing any more does not save the others', () => {
+    const budget = new RingBudget(10_000);
+    const [evicted, other] = [new FrameRing(facts, budget, 100), new FrameRing(facts, budget, 100)];
+    evicted.append(events(1, 2, 1_000), undefined);
+    const taken = evicted.after(0, 2) ?? [];
+    other.append(events(1, 10, 600), undefined);
+    expect(evicted.after(1, 2)).toBeUndefined();
+    for (const entry of taken) entry.body(usual); // made after its eviction
+    for (let from = 11; from <= 101; from += 10) other.append(events(from, from + 9, 600), undefined);
+    expect(budget.bytes).toBeLessThanOrEqual(10_000);
+    expect(budget.bytes).toBe(evicted.bytes + other.bytes);
+  });
+
   it('never fails on one frame that is larger than everything', () => {
     const budget = new RingBudget(100);
     const ring = new FrameRing(facts, budget, 10);

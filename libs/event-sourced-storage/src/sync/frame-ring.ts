@@ -114,13 +114,11 @@ export class FrameRing {
     return new FrameEntry(event, this.facts, undefined);
   }
 
-  /** Gives up the older half. @returns whether there was anything to give up */
-  shrink(): boolean {
-    if (this.entries.length === 0) return false;
+  /** Gives up the older half. Frames of what was given up before count no more. */
+  shrink(): void {
     const kept = Math.floor(this.entries.length / 2);
     this.entries = kept === 0 ? [] : this.entries.slice(-kept);
     this.recount();
-    return true;
   }
 
   private change(run: () => void): void {
@@ -156,7 +154,8 @@ export class RingBudget {
     this.note(ring);
     while (this.sum > this.maxBytes) {
       const oldest = this.sizes.keys().next().value;
-      if (oldest === undefined || !oldest.shrink()) return;
+      if (oldest === undefined) return;
+      oldest.shrink();
       this.set(oldest, oldest.bytes); // keeps its place: it is still the one that waits longest
     }
   }

@@ -76,6 +76,11 @@ export class HotDocument {
     return this.current?.head ?? 0;
   }
 
+  /** An event was heard of that is not read yet. */
+  get isBehind(): boolean {
+    return this.heard > this.head;
+  }
+
   get epoch(): string | undefined {
     return this.current?.epoch;
   }

@@ -3,6 +3,7 @@ import { frameBody } from './sync-message.js';
 import { refPath } from './sync-ref.js';
 import { formKey, wireSnapshot, type WireForm, type WireSnapshot } from './wire-event.js';
 
+const tooLarge = '';
 const bodies = new WeakMap<HotState, Map<string, string>>();
 
 /** What a frame too large to be sent becomes: where to fetch the state. */
@@ -24,10 +25,11 @@ export function snapshotBody(hot: HotDocument, state: HotState, form: WireForm, 
   let body = made.get(key);
   if (body === undefined) {
     body = frameBody('snapshot', snapshotData(hot, state, form));
-    if (body.length > bounds.maxFrameBytes) body = frameBody('snapshot', snapshotAddress(hot, state.serverSeq, state.epoch, state.readAt, form, bounds.base));
+    if (body.length > bounds.maxFrameBytes) body = tooLarge;
     made.set(key, body);
   }
-  return body;
+  // never kept: the base is of one request
+  return body === tooLarge ? frameBody('snapshot', snapshotAddress(hot, state.serverSeq, state.epoch, state.readAt, form, bounds.base)) : body;
 }
 
 /** In place of a document, or of an event, that is over the bytes of a frame. */

@@ -15,14 +15,17 @@ import { type StreamedDocument, SyncStream, type StreamWishes } from './sync-str
 import { wireSnapshot, type WireForm } from './wire-event.js';
 
 const noStore = { 'Cache-Control': 'private, no-store, no-transform', 'X-Content-Type-Options': 'nosniff' } as const;
-/** A fixed version never changes under an epoch; an hour bounds what an erasure leaves in a cache. */
-const forAnHour = { ...noStore, 'Cache-Control': 'private, max-age=3600, immutable' } as const;
+/** A fixed version never changes under an epoch; an hour bounds what an erasure leaves in a cache. Another user of the same browser may see less of it. */
+const forAnHour = { ...noStore, 'Cache-Control': 'private, max-age=3600, immutable', Vary: 'Authorization, Cookie' } as const;
 const streamHeaders = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'private, no-store, no-transform', 'X-Accel-Buffering': 'no', 'X-Content-Type-Options': 'nosniff' } as const;
 const formKeys = ['types', 'fmt'] as const;
 const types = ['extended', 'plain'] as const;
 const formats = ['diff', 'rfc6902'] as const;
 const modes = ['events', 'latest'] as const;
 const snapshots = ['auto', 'never'] as const;
+
+/** How often a stream is authorised again because of kicks meanwhile. */
+const openAttempts = 5;
 
 /** A document that may be read, and what of it. */
 interface Opened {
@@ -163,13 +166,18 @@ export class SyncEndpoints {
     this.access.checkOrigin(exchange);
     const principal = this.principalOf(exchange);
     const leave = this.enter(principal);
-    let opened: readonly Opened[] = [];
+    const opened: Opened[] = [];
     const end = (): void => {
       leave();
       for (const { held } of opened) held.release();
     };
     try {
-      opened = await open();
+      for (let attempt = 0, kicks = -1; kicks !== this.hub.kicks; attempt++) {
+        for (const { held } of opened.splice(0)) held.release();
+        if (attempt === openAttempts) throw unavailable();
+        kicks = this.hub.kicks; // a kick meanwhile does not see this stream yet
+        opened.push(...(await open()));
+      }
       if (this.hub.isClosed) throw unavailable();
       if (exchange.isHead || exchange.isGone) {
         end();
@@ -313,7 +321,7 @@ export class SyncEndpoints {
 
 /** Waits for anything new in some documents, or for the end of the waiting. */
 class News {
-  isOver = false;
+  isOver: boolean;
   private tell: () => void = () => undefined;
   private hasTold = false;
   private readonly stops: (() => void)[] = [];
@@ -327,6 +335,8 @@ class News {
       this.isOver = true;
       told();
     };
+    // what ended while the request was decided on does not say so again
+    this.isOver = exchange.isGone || hub.isClosed;
     this.stops.push(exchange.onGone(end), hub.onEnding(end));
     for (const { hot } of documents) {
       hot.watchers.add(told);

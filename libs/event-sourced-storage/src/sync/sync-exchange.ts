@@ -45,7 +45,9 @@ export class SyncExchange {
 
   /** The path of the request without its last `segments`: where the routes are mounted, whatever prefix the application has. */
   base(segments: number): string {
-    const [path = ''] = this.url.split('?', 1);
+    const [target = ''] = this.url.split('?', 1);
+    // a target may name a host as well, which is the client's word: no address that we tell may lead there
+    const path = target.replace(/^[a-z][a-z\d+.-]*:[/\\]*[^/\\]*/i, '').replace(/^[/\\]+/, '/');
     return path.split('/').slice(0, -segments).join('/');
   }
 
@@ -102,7 +104,10 @@ export class SyncExchange {
       for (const [name, value] of set) if (value !== undefined) this.response.setHeader(name, value);
     }
     this.response.statusCode = status;
-    for (const [name, value] of Object.entries(headers)) this.response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headers)) {
+      if (name === 'Vary') this.response.appendHeader(name, value); // CORS has its own
+      else this.response.setHeader(name, value);
+    }
   }
 
   private async read(maxBytes: number): Promise<unknown> {

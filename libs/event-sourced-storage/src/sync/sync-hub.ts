@@ -6,6 +6,7 @@ import { HotDocument } from './hot-document.js';
 import { SyncMetrics } from './sync-metrics.js';
 import type { ResolvedSyncOptions } from './sync-options.js';
 import { refText } from './sync-ref.js';
+import { unavailable } from './sync-request.js';
 import type { SyncListening, SyncSource } from './sync-source.js';
 import type { StreamInfo, SyncStream } from './sync-stream.js';
 
@@ -31,6 +32,7 @@ export class SyncHub {
   private readonly budget: RingBudget;
   private readonly timers: NodeJS.Timeout[] = [];
   private closing: Promise<void> | undefined;
+  private kickCount = 0;
 
   constructor(
     private readonly options: ResolvedSyncOptions,
@@ -43,10 +45,17 @@ export class SyncHub {
     return this.closing !== undefined;
   }
 
-  /** Listens, then asks where the document's history stands. `undefined`: there is none. */
+  /** How often streams were ended by `kick()`: whoever was authorised before one of them has to be asked about again. */
+  get kicks(): number {
+    return this.kickCount;
+  }
+
+  /** Listens, then asks where the document's history stands. `undefined`: there is none. @throws Refusal 503 once the hub is closed */
   async hold(source: SyncSource, id: DocumentId, idText: string): Promise<HeldDocument | undefined> {
+    this.refuseWhenClosed();
     // listen first, read then: a commit in between would fall through the gap
-    await Promise.race([this.listen(source).ready, pause(feedPatienceMs, undefined, { ref: false })]);
+    const isListening = await Promise.race([this.listen(source).ready.then(() => true), pause(feedPatienceMs, false, { ref: false })]);
+    this.refuseWhenClosed();
     const held = this.entry(source, id, idText);
     held.users++;
     clearTimeout(held.idle);
@@ -56,7 +65,9 @@ export class SyncHub {
       isHeld = false;
     };
     try {
-      const standing = await held.hot.standing();
+      // without a feed nobody tells of the changes of others, and the hub asks only for documents that somebody follows
+      const isTold = (isListening && source.hearsOthers) || held.hot.watchers.size > 0;
+      const standing = await (isTold ? held.hot.standing() : held.hot.look());
       this.metrics.ringBytes = this.budget.bytes;
       if (standing !== undefined) return { hot: held.hot, release };
       release();
@@ -81,6 +92,7 @@ export class SyncHub {
 
   /** Ends streams, for example of somebody whose rights were taken: they say `bye token`, and their clients come back to be authorised. @returns how many */
   kick(predicate: (stream: StreamInfo) => boolean): number {
+    this.kickCount++;
     const kicked = [...this.streams].filter((stream) => predicate(stream.info));
     for (const stream of kicked) stream.bye('token');
     return kicked.length;
@@ -101,6 +113,11 @@ export class SyncHub {
     await Promise.all([...this.listenings.values()].map((listening) => listening.close()));
     for (const held of this.documents.values()) clearTimeout(held.idle);
     this.documents.clear();
+  }
+
+  /** @throws Refusal 503 */
+  private refuseWhenClosed(): void {
+    if (this.isClosed) throw unavailable();
   }
 
   private entry(source: SyncSource, id: DocumentId, idText: string): Held {

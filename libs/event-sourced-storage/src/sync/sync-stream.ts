@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { ResetReason } from '../history/cursor.js';
-import { type Answer, decide, type Position, type Standing } from './catch-up.js';
+import { type Answer, decide, isErased, type Position, type Standing } from './catch-up.js';
 import type { FrameEntry } from './frame-ring.js';
 import type { HotDocument } from './hot-document.js';
 import { snapshotAddress, snapshotBody } from './snapshot-frame.js';
@@ -103,6 +103,8 @@ export class SyncStream {
       document.hot.watchers.add(told);
       this.watching.push(() => document.hot.watchers.delete(told));
       this.dirty.add(document);
+      // heard of before this stream watched: it is not told again
+      if (document.hot.isBehind) void document.hot.standing().catch(() => undefined).finally(told);
     }
     this.startTimers();
     void this.pump();
@@ -123,6 +125,8 @@ export class SyncStream {
     const [only] = this.documents;
     const standing = this.wishes.isMulti ? undefined : only?.hot.known;
     const facts = standing === undefined ? {} : { head: standing.head, floor: standing.floor, epoch: standing.epoch };
+    // "now" is the head that is told here: what is heard of later is sent
+    if (only?.position.kind === 'now' && standing !== undefined && !isErased(standing)) this.moveTo(only, standing.epoch, standing.head);
     this.write(`retry: ${retryMs}\n${frameBody('hello', { proto: 1, ...facts, hb: heartbeatMs })}`);
   }
 
@@ -262,8 +266,9 @@ export class SyncStream {
     return this.sendReset(document, 'compacted');
   }
 
+  /** Never of a client that takes no snapshot: it gets every event. */
   private isTooFarBehind(after: number, standing: Standing): boolean {
-    return this.wishes.mode === 'latest' && standing.head - after > this.tools.options.latestAfter;
+    return this.wishes.snapshot !== 'never' && this.wishes.mode === 'latest' && standing.head - after > this.tools.options.latestAfter;
   }
 
   /** Writes a turn of events; what is left waits for the next one. */
