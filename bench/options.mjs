@@ -1,13 +1,14 @@
 // The command line of `npm run bench`.
 import { parseArgs } from 'node:util';
 import { contenderNamed, contenders } from './contenders/index.mjs';
-import { historyWorkload, quickContenders, quickWorkloads, workloads } from './workloads.mjs';
+import { barContenders, historyWorkload, quickContenders, quickWorkloads, workloads } from './workloads.mjs';
 
 const repeatsPerRun = 60;
 
 export const usage = `npm run bench -- [options]
 
   (none)              the full run: all contenders and workloads, 7 rounds; up to 45 minutes
+  --bars              only the contenders of which a bar speaks, and the bare protocol; 7 rounds, about 20 minutes
   --quick             this library against Mongoose, 3 rounds, under 2 minutes
   --only A,B          only these contenders
   --workloads A,B     only these workloads or groups: ${[...new Set(workloads.map(({ group }) => group)), historyWorkload].join(', ')}
@@ -24,6 +25,7 @@ export const usage = `npm run bench -- [options]
 
 const definitions = {
   quick: { type: 'boolean', default: false },
+  bars: { type: 'boolean', default: false },
   only: { type: 'string' },
   workloads: { type: 'string' },
   rounds: { type: 'string' },
@@ -48,15 +50,15 @@ export function readOptions(args) {
 }
 
 function resolve(given) {
-  const { quick, profile, help } = given;
+  const { quick, bars: onlyBars, profile, help } = given;
   const narrowed = ['only', 'workloads', 'rounds', 'seconds', 'ops', 'history'].some((name) => given[name] !== undefined);
   return {
     help,
     profile,
     writeDocs: given['write-docs'],
-    /** Under which name the results are stored: only an unabridged run counts as `full`. */
-    name: quick ? 'quick' : narrowed ? 'partial' : 'full',
-    contenders: new Set((given.only?.split(',') ?? (quick ? quickContenders : contenders.map(({ name }) => name))).map((name) => contenderNamed(name).name)),
+    /** Under which name the results are stored: only an unabridged run counts as `full`, a run of the bars says its rounds. */
+    name: quick ? 'quick' : onlyBars ? 'bars' : narrowed ? 'partial' : 'full',
+    contenders: new Set((given.only?.split(',') ?? (quick ? quickContenders : onlyBars ? barContenders : contenders.map(({ name }) => name))).map((name) => contenderNamed(name).name)),
     ...chosen(given.workloads?.split(',') ?? (quick ? quickWorkloads : undefined)),
     rounds: positive('rounds', given.rounds, quick ? 3 : 7),
     limits: { ops: positive('ops', given.ops, quick ? 4_000 : 10_000), ms: 1000 * positive('seconds', given.seconds, quick ? 1.2 : 3) },

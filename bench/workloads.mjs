@@ -86,4 +86,6 @@ export const workloads = [
 export const historyWorkload = 'history';
 
 export const quickWorkloads = ['many-1', 'many-8', 'many-32', 'many-128', 'hot-32', historyWorkload];
+/** Those of which a bar speaks, and the ceiling. */
+export const barContenders = ['ours', 'protocol', 'mongoose-update', 'mongoose-save', 'transaction', 'emmett', 'raw-inc'];
 export const quickContenders = ['ours', 'mongoose-update'];
