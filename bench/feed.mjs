@@ -74,7 +74,9 @@ async function readAll(open, ids, load) {
   return { served, reads, stepsBack };
 }
 
-const ms = (value) => value.toFixed(1);
+function ms(value) {
+  return value.toFixed(1);
+}
 
 function reportOf({ writes, reads, stepsBack, unseen, staleMs, status, conditions: found }) {
   return [
