@@ -10,7 +10,7 @@ const page = new URL('../docs/performance.md', import.meta.url);
 
 /** @returns {string[]} the sections that had no results and stay as they are */
 export function writeDocs() {
-  const full = newest(readResults('full'), readResults('bars'));
+  const full = newest(readResults('full'), readResults('bars')) ?? readResults('quick');
   const read = readResults('read');
   const profile = readResults('profile');
   const isolation = readResults('isolation');
