@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Aedes } from 'aedes';
+import { Relayed } from './relayed.js';
 
 /** An MQTT broker on a port of its own that can be killed and started again: what it had stored outlives it, as on a disk. */
 export class MqttBroker {
@@ -12,6 +13,8 @@ export class MqttBroker {
   private port = 0;
   /** Messages that were acknowledged to whoever published them. */
   published = 0;
+  /** What was published, in the order in which it arrived here. */
+  readonly arrived: Relayed = new Relayed();
 
   get url(): string {
     return `mqtt://127.0.0.1:${this.port}`;
@@ -20,8 +23,10 @@ export class MqttBroker {
   async start(): Promise<void> {
     const broker = await Aedes.createBroker(this.stored === undefined ? {} : { persistence: this.stored });
     this.stored = (broker as unknown as { persistence: unknown }).persistence;
-    broker.on('publish', (_packet, client) => {
-      if (client !== null) this.published++;
+    broker.on('publish', ({ payload }, client) => {
+      if (client === null) return;
+      this.published++;
+      this.arrived.take(payload);
     });
     const server = createServer((socket) => {
       this.sockets.add(socket);

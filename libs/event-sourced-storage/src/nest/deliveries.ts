@@ -97,7 +97,7 @@ function findDefinitions(root: StorageRoot, modules: ModulesContainer, moduleRef
     if (instance === undefined) problems.push(`${where}: it must not be request-scoped`);
     else if (typeof (instance as Partial<DurableHandler>).handle !== 'function') problems.push(`${where}: it has no method handle(event, context)`);
     const feature = featureOf(root, options, moduleRef);
-    if (feature === undefined) problems.push(`${where}: there is no feature "${options.model}"; there are: ${root.deliveryFeatures.map(({ model }) => model).join(', ') || 'none'}`);
+    if (feature === undefined) problems.push(`${where}: there is no feature "${options.model}"; there are: ${root.deliveryFeatures.map(({ model }) => model).toSorted().join(', ') || 'none'}`);
     if (problems.length === before && feature !== undefined) found.push({ options, feature, handler: instance as unknown as DurableHandler<Image> });
   }
   refuseProblems(problems);

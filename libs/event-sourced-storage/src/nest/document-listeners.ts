@@ -23,7 +23,7 @@ export function listenToDocuments(root: StorageRoot, modules: ModulesContainer, 
   const models = new Set(root.deliveryFeatures.map(({ model }) => model));
   for (const { instance, model, where } of listeners) {
     if (instance === undefined) problems.push(`${where}: a class that listens to documents must not be request-scoped`);
-    if (!models.has(model)) problems.push(`${where}: there is no feature "${model}"; there are: ${[...models].join(', ')}`);
+    if (!models.has(model)) problems.push(`${where}: there is no feature "${model}"; there are: ${[...models].toSorted().join(', ')}`);
   }
   const bus = root.eventBus() as ObservableBus | undefined;
   if (bus === undefined) problems.push('@OnDocument…() listens to the EventBus: import CqrsModule.forRoot(), and do not set publish: "never"');
