@@ -47,8 +47,14 @@ describe('errorAnswer', () => {
     expect(body).toEqual({ code: 'HISTORY_CORRUPT', message: expect.not.stringContaining('event 4') });
   });
 
+  it('says of a write that the database rejected that it was, but not why', () => {
+    const { status, body } = errorAnswer(new library.WriteRejectedError(address, 13, 'Unauthorized'), plain);
+    expect(status).toBe(500);
+    expect(body).toEqual({ code: 'WRITE_REJECTED', message: expect.not.stringContaining('Unauthorized') });
+  });
+
   it('knows every error that a call of the library can throw', () => {
-    const known = [...cases.map(({ error }) => error.constructor.name), 'HistoryCorruptError', 'EventSourcedStorageError', ...refusalsToStart];
+    const known = [...cases.map(({ error }) => error.constructor.name), 'HistoryCorruptError', 'WriteRejectedError', 'EventSourcedStorageError', ...refusalsToStart];
     const exported = Object.keys(library).filter((name) => name.endsWith('Error'));
     expect(known.toSorted()).toEqual(exported.toSorted());
   });

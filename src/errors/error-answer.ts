@@ -19,6 +19,7 @@ import {
   OverloadError,
   StorageClosedError,
   VersionConflictError,
+  WriteRejectedError,
 } from 'nestjs-event-sourced-storage';
 
 /** What a client gets for an error. */
@@ -48,6 +49,7 @@ const rules: readonly Rule[] = [
   rule(OperationTimeoutError, 503, ({ reason }) => ({ reason })),
   rule(StorageClosedError, 503),
   rule(HistoryCorruptError, 500),
+  rule(WriteRejectedError, 500),
 ];
 
 const internalMessage = 'Something went wrong inside; it was logged.';

@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
-import type { DocumentEvent, DocumentImage, Upcaster } from 'nestjs-event-sourced-storage';
+import { type DocumentEvent, type DocumentImage, DurableEventsHandler, type DurableHandler, type Upcaster } from 'nestjs-event-sourced-storage';
 import { databaseName, dropDatabase, type GamesApp, startGames } from '../support/games.js';
+import { Log } from '../support/log.js';
+import { ask, SseClient } from '../support/sse.js';
+import { startSync } from '../support/sync-app.js';
 import { everythingStored } from '../support/traces.js';
+import { until } from '../support/until.js';
 
 const database = databaseName('upcasters');
 const collection = 'shapes';
@@ -27,6 +31,12 @@ const coinsToGold: Upcaster = {
 /** In shape 3 every game has a level. */
 const withLevel: Upcaster = { from: 2, to: 3, up: (event) => (event.operation === 'create' ? { ...event, createdDoc: { level: 1, ...event.createdDoc } } : event) };
 
+function times(event: DocumentEvent<DocumentImage>, factor: number): DocumentEvent<DocumentImage> {
+  const dearer = (fields: DocumentImage): DocumentImage => ('gold' in fields ? { ...fields, gold: Number(fields['gold']) * factor } : fields);
+  if (event.operation === 'create') return { ...event, createdDoc: dearer(event.createdDoc) };
+  return event.operation === 'update' ? { ...event, diff: { ...event.diff, set: dearer(event.diff.set) } } : event;
+}
+
 describe('upcasters', () => {
   let old: GamesApp;
   let present: GamesApp;
@@ -42,6 +52,13 @@ describe('upcasters', () => {
     }
     present = await startGames({ database, feature: { schema: newSchema as never, collection, schemaVersion: 3, upcasters: [withLevel, coinsToGold] } });
   });
+  /** A game of the first shape with as many coins as versions. */
+  async function oldGame(versions: number): Promise<mongoose.Types.ObjectId> {
+    const { _id } = (await old.games.findOneAndUpsert({ name: 'raid', coins: 1 } as never, 'c')).document;
+    for (let coins = 2; coins <= versions; coins++) await old.games.findOneAndUpdate(_id, (game) => void Object.assign(game, { coins }), 'c');
+    return _id;
+  }
+
   afterAll(async () => {
     await old?.close();
     await present?.close();
@@ -76,6 +93,104 @@ describe('upcasters', () => {
     expect(await present.raw('shapes_snapshots').findOne({ serverSeq: mongoose.mongo.Long.fromNumber(serverSeq) })).toMatchObject({ schemaVersion: 3 });
     expect(await present.games.stateAt(id, { version: 6 })).toMatchObject({ gold: 5, level: 1 });
     expect(await present.games.verify(id)).toMatchObject({ ok: true, head: 6 });
+  });
+
+  it('clients are served the present shape: pages, frames of the past and of now, and the states they start from', async () => {
+    const own = await oldGame(3);
+    const served = await startSync({ database, feature: { schema: newSchema as never, collection, schemaVersion: 3, upcasters: [withLevel, coinsToGold] } });
+    const clients: SseClient[] = [];
+    const open = async (query: string): Promise<SseClient> => {
+      const client = await SseClient.open(`${served.url}/${collection}/${String(own)}/stream${query}`);
+      clients.push(client);
+      await client.next('live');
+      return client;
+    };
+    try {
+      const page = await ask(`${served.url}/${collection}/${String(own)}/events?after=0&types=plain`);
+      expect(page.body.events).toMatchObject([{ doc: { gold: 1, level: 1 } }, { set: { gold: 2 } }, { set: { gold: 3 } }]);
+      expect(page.text).not.toContain('coins');
+      const [past, fresh] = [await open('?after=0'), await open('')];
+      expect(past.of('ev').map(({ data }) => data.set ?? data.doc)).toMatchObject([{ gold: 1, level: 1 }, { gold: 2 }, { gold: 3 }]);
+      // what follows is told in the present shape, so the state that it is applied to has to have it
+      expect(fresh.of('snapshot').map(({ data }) => data.doc)).toMatchObject([{ name: 'raid', gold: 3, level: 1 }]);
+      expect((await ask(`${served.url}/${collection}/${String(own)}`)).body.doc).toMatchObject({ gold: 3, level: 1 });
+      const reset = await ask(`${served.url}/${collection}/${String(own)}/events?after=9&epoch=${String(page.body.epoch)}`);
+      expect(reset.body).toMatchObject({ error: 'history-gone', reason: 'ahead', snapshot: { doc: { gold: 3, level: 1 } } });
+      expect(await served.games.catchUp(own)).toMatchObject({ snapshot: { serverSeq: 3, state: { gold: 3, level: 1 } } });
+
+      await old.games.findOneAndUpdate(own, (game) => void Object.assign(game, { coins: 4 }), 'c');
+      for (const told of [await past.next('ev', 4), await fresh.next('ev')]) expect(told.data).toMatchObject({ v: 4, set: { gold: 4 } });
+      expect(past.frames.concat(fresh.frames).filter(({ raw }) => raw.includes('coins'))).toEqual([]);
+    } finally {
+      for (const client of clients) client.close();
+      await served.close();
+    }
+  });
+
+  it('whoever watches is told the present shape of what others commit in an older one', async () => {
+    const own = await oldGame(1);
+    const watching = await startGames({ database, root: { watchEnabled: true }, feature: { schema: newSchema as never, collection, schemaVersion: 3, upcasters: [withLevel, coinsToGold] } });
+    try {
+      const events = watching.games.watch(own)[Symbol.asyncIterator]();
+      await old.games.findOneAndUpdate(own, (game) => void Object.assign(game, { coins: 2 }), 'c');
+      expect((await events.next()).value).toMatchObject({ serverSeq: 2, schemaVersion: 3, diff: { set: { gold: 2 } } });
+    } finally {
+      await watching.close();
+    }
+  });
+
+  it('durable handlers are given the present shape', async () => {
+    const own = await oldGame(2);
+    const given: DocumentEvent<DocumentImage>[] = [];
+    @DurableEventsHandler({ name: 'shapes', model: 'Game', from: 'beginning' })
+    class Handler implements DurableHandler<DocumentImage> {
+      handle(event: DocumentEvent<DocumentImage>): void {
+        if (own.equals(String(event.documentId))) given.push(event);
+      }
+    }
+    const handling = await startGames({ database, providers: [Handler], feature: { schema: newSchema as never, collection, schemaVersion: 3, upcasters: [withLevel, coinsToGold] } });
+    try {
+      await until(() => given.at(-1)?.serverSeq === 2, 'both events');
+      // at least once: in between may be the first again
+      expect([given[0], given.at(-1)]).toMatchObject([{ serverSeq: 1, schemaVersion: 3, createdDoc: { gold: 1, level: 1 } }, { serverSeq: 2, diff: { set: { gold: 2 } } }]);
+    } finally {
+      await handling.close();
+    }
+  });
+
+  it('compaction keeps what was stored, so that a state is not taken to the present shape twice', async () => {
+    const own = await oldGame(4);
+    // gold is worth a hundredth of a coin: taken twice it is another number
+    const worth: Upcaster = { from: 1, to: 2, up: (event) => times(coinsToGold.up(event), 100) };
+    const rich = await startGames({ database, feature: { schema: newSchema as never, collection, schemaVersion: 2, upcasters: [worth] } });
+    try {
+      expect(await rich.games.compact(own, { upTo: 3 })).toEqual({ floor: 3, removed: 3, snapshot: 3 });
+      expect(await rich.games.stateAt(own, { version: 3 })).toMatchObject({ gold: 300 });
+      expect(await rich.games.stateAt(own, { version: 4 })).toMatchObject({ gold: 400 });
+      expect(await rich.games.verify(own)).toMatchObject({ ok: true, head: 4 });
+      expect(await old.games.stateAt(own, { version: 3 })).toMatchObject({ coins: 3 });
+    } finally {
+      await rich.close();
+    }
+  });
+
+  it('a document of an older shape is not taken for one that was changed around the storage', async () => {
+    const [own, marker] = [await oldGame(2), await oldGame(1)];
+    const log = new Log();
+    const watching = await startGames({ database, logger: log, feature: { schema: newSchema as never, collection, schemaVersion: 3, upcasters: [withLevel, coinsToGold] } });
+    try {
+      const session = await watching.connection.startSession();
+      // told as two changes without an event, after which the document is what its history says
+      await session.withTransaction(async () => {
+        for (const coins of [9, 2]) await watching.documents().updateOne({ _id: own }, { $set: { coins } }, { session });
+      });
+      await session.endSession();
+      await watching.documents().updateOne({ _id: marker }, { $set: { coins: 9 } });
+      await until(() => log.warnings.some((line) => line.includes(String(marker))), 'the marker after it was seen');
+      expect(log.warnings.filter((line) => line.includes(String(own)))).toEqual([]);
+    } finally {
+      await watching.close();
+    }
   });
 
   it.each<[string, Upcaster['up']]>([

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { IndeterminateOutcomeError } from 'nestjs-event-sourced-storage';
 import { type EmbeddedMongod, startEmbedded } from '../../tools/start-embedded.mjs';
+import { FailPoints } from '../support/fail-points.js';
 import { type GamesApp, startGames } from '../support/games.js';
 import { recount } from '../support/recount.js';
 
@@ -24,8 +25,9 @@ describe('a server that fails at update, insert and commitTransaction', () => {
 
   beforeAll(async () => {
     mongod = await startEmbedded({ args: ['--setParameter', 'enableTestCommands=1', '--setParameter', 'diagnosticDataCollectionEnabled=false'] });
-    writer = await startGames({ database: 'points', uri: mongod.uri, client: { appName, socketTimeoutMS: 500 } });
+    // makes the collections and indexes, for which the writer's time-out may be too short
     witness = await startGames({ database: 'points', uri: mongod.uri });
+    writer = await startGames({ database: 'points', uri: mongod.uri, client: { appName, socketTimeoutMS: 500 } });
   });
   afterAll(async () => {
     await writer?.close();
@@ -58,5 +60,30 @@ describe('a server that fails at update, insert and commitTransaction', () => {
     }
     // a fault that ended everything would leave the rest of this test without a subject
     expect(answers.some(({ status }) => status === 'fulfilled')).toBe(true);
+  });
+
+  it.each([
+    ['update', 13, 'Unauthorized'],
+    ['insert', 13, 'Unauthorized'],
+    ['insert', 20, 'IllegalOperation'],
+  ])('%s is refused with %i, of which the storage knows nothing: a typed error, and no trace', async (command, errorCode, codeName) => {
+    const { document } = await writer.games.findOneAndUpsert({ name: 'target' }, 'creator');
+    const add = (options = {}) => writer.games.findOneAndUpdate(document._id, (game) => void (game.gold += 1), 'writer', options);
+    const refusal = { name: 'WriteRejectedError', code: 'WRITE_REJECTED', address: `games/${document._id.toHexString()}`, serverCode: errorCode, message: expect.stringContaining(codeName), cause: { code: errorCode } };
+    const points = await FailPoints.on(mongod.uri);
+    try {
+      for (const write of [() => add(), () => writer.games.withTransaction((session) => add({ session }))]) {
+        await points.fail(appName, { failCommands: [command], namespace: `points.games${command === 'insert' ? '_events' : ''}`, errorCode }, 1);
+        await expect(write()).rejects.toMatchObject(refusal);
+        expect(await points.end()).toBe(1);
+      }
+    } finally {
+      await points.close();
+    }
+    await add();
+    const found = await recount(witness.documents(), witness.events(), document._id);
+    expect(found.numbers).toEqual([1, 2]);
+    expect(found.state).toEqual(found.stored);
+    expect(found.stored).toMatchObject({ gold: 1 });
   });
 });

@@ -81,3 +81,4 @@ export { OverloadError } from './errors/overload.error.js';
 export { StorageClosedError } from './errors/storage-closed.error.js';
 export { UnsupportedTopologyError } from './errors/unsupported-topology.error.js';
 export { VersionConflictError } from './errors/version-conflict.error.js';
+export { WriteRejectedError } from './errors/write-rejected.error.js';

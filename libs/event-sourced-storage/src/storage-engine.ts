@@ -15,7 +15,7 @@ import { type CompactOptions, Compactor, type CompactResult } from './maintenanc
 import { Snapshots, type SnapshotScheduling } from './maintenance/snapshots.js';
 import type { SnapshotRound, SnapshotSchedulerStatus } from './maintenance/snapshot.scheduler.js';
 import { Purger, type PurgeResult } from './maintenance/purger.js';
-import { upcastWith } from './history/upcasters.js';
+import { type HistoryStores, upcastWith } from './history/upcasters.js';
 import type { AdoptionStore } from './maintenance/adoption-store.js';
 import { type AdoptOptions, type AdoptReport, Adopter } from './maintenance/adopter.js';
 import type { AuditStore } from './maintenance/audit-store.js';
@@ -67,8 +67,11 @@ export interface StorageAdapters {
   readonly resolver: OperationResolver;
   readonly reader: DocumentReader;
   readonly cache: DocumentCache;
+  /** In the present shape, as everybody reads them. */
   readonly events: EventStore;
   readonly snapshots: SnapshotStore;
+  /** The same as they were written. */
+  readonly stored: HistoryStores;
   readonly streams: StreamStore;
   readonly pruner: HistoryPruner;
   readonly audit: AuditStore;
@@ -130,13 +133,15 @@ export class StorageEngine {
   ) {
     const { options, now, random } = settings;
     this.readPath = new ReadPath(adapters.reader, adapters.cache, new KnownVersions(), options.versionField);
-    this.history = new HistoryReader(adapters.events, adapters.snapshots, adapters.reader, adapters.streams, { versionField: options.versionField, collection: options.collection, now, pruner: adapters.pruner });
+    const readerOf = ({ events, snapshots }: HistoryStores): HistoryReader =>
+      new HistoryReader(events, snapshots, adapters.reader, adapters.streams, { versionField: options.versionField, collection: options.collection, now, pruner: adapters.pruner });
+    this.history = readerOf(adapters);
     this.snapshots = new Snapshots({ ...adapters, options, history: this.history, now, warn: settings.warn });
     const afterCommit = this.snapshots.listeningTo(adapters.afterCommit);
     this.queue = new CommitQueue({ ...adapters, afterCommit, options, random, readPath: this.readPath });
     this.tools = { options, caster: adapters.caster, events: adapters.events, history: this.history, streams: adapters.streams, now, warn: settings.warn };
     const address = (id: DocumentId): string => `${options.collection}/${String(id)}`;
-    const pruning = { ...adapters, versionField: options.versionField, now, address, checkpoint: settings.checkpoint ?? (() => undefined) };
+    const pruning = { ...adapters, ...adapters.stored, versionField: options.versionField, now, address, checkpoint: settings.checkpoint ?? (() => undefined) };
     this.verifier = new Verifier({ ...adapters, ...options, random, ...(options.upcasters.length > 0 ? { upcast: upcastWith(options.upcasters, options.collection) } : {}) });
     const maintaining = { ...adapters, options, now, random, readPath: this.readPath, newOperationId: settings.newOperationId };
     this.rebuilder = new Rebuilder({ ...maintaining, verifier: this.verifier });
@@ -146,6 +151,7 @@ export class StorageEngine {
     this.purger = new Purger({ ...pruning, readPath: this.readPath, random, newOperationId: settings.newOperationId });
     this.inTransaction = new TransactionWriter({ ...adapters, afterCommit, options, readPath: this.readPath });
     const warnings = new LimitedWarnings(settings.warn, now);
+    const stored = readerOf(adapters.stored);
     const stateAt = (id: DocumentId, version: number): Promise<Image | null> => this.history.stateAt(id, version);
     this.watching = new StorageWatch({
       ...adapters,
@@ -154,7 +160,7 @@ export class StorageEngine {
       readPath: this.readPath,
       settings: settings.watch,
       forget: async (id) => this.readPath.forget(idKey(id)),
-      differs: (id) => historyDiffers(id, { ...adapters, versionField: options.versionField, stateAt }),
+      differs: (id) => historyDiffers(id, { ...adapters.stored, reader: adapters.reader, versionField: options.versionField, stateAt: (each, version) => stored.stateAt(each, version) }),
       record: (id) => this.recordUnrecorded(id, maintaining),
       states: { stateAt, cached: (key, version) => this.readPath.exactly(key, version) },
       warn: (message) => warnings.warn(message),
@@ -271,6 +277,12 @@ export class StorageEngine {
     if (isVersion === (point.at !== undefined)) throw new InvalidArgumentError('point', 'say either { version } or { at }');
     if (!isVersion) return this.read(() => this.history.stateAtTime(documentId, checkDate(point.at, 'at')));
     return this.read(() => this.history.stateAt(documentId, checkInteger(point.version, 'version', 0)));
+  }
+
+  /** The last version that was recorded by then; `undefined` without any history. */
+  async versionAt(id: unknown, at: Date): Promise<number | undefined> {
+    const documentId = this.open(id);
+    return this.read(() => this.history.versionAt(documentId, at));
   }
 
   async createSnapshot(id: unknown): Promise<Snapshot<Image>> {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Lease, LeaseStore } from '../leases/lease-store.js';
 import { idKey } from '../model/bson-values.js';
 import type { ChangeFeed, ResumeToken } from '../watch/change-feed.js';
@@ -101,7 +102,7 @@ export class HandlerRunner {
   /** Never waits long: the leases have to be renewed. */
   private async positionOf(router: FeedRouter): Promise<ResumeToken> {
     if (router.position !== undefined) return router.position;
-    return Promise.race([router.open(), new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), lookEveryMs).unref())]);
+    return Promise.race([router.open(), pause(lookEveryMs, undefined, { ref: false })]);
   }
 
   private openRouter({ partitions }: HandlerState): FeedRouter {

@@ -10,9 +10,10 @@ import type { DocumentId } from '../model/document-id.js';
 import type { ResumeToken } from '../watch/change-feed.js';
 import { retryDelay } from '../write/retry-delay.js';
 import { callHandler } from './call-handler.js';
-import { type Checkpoint, CheckpointMoved, type Claim, type DeliverySource, type DeliveryStore, type HandlerState, type ParkedDocument, type ParkedWish, type PartitionProgress } from './delivery-store.js';
+import { CheckpointMoved, type Claim, type DeliverySource, type DeliveryStore, type HandlerState, type ParkedDocument, type ParkedWish, type PartitionProgress } from './delivery-store.js';
 import { deliveryIdOf, type DurableHandler, type ResolvedHandlerOptions } from './durable-handler.js';
 import { type Lane, Lanes } from './lanes.js';
+import { PartitionLedger, saveEveryMs } from './partition-ledger.js';
 import { partitionOf } from './partition-of.js';
 
 /** What all parts of one handler share. */
@@ -48,12 +49,6 @@ const takeLanes = 32;
 const takeEvents = 100;
 /** After so many bytes of one document what was read is handled first. */
 const takeBytes = 1_048_576;
-/** Handled numbers are written at the latest after so long, in ms, or so many. */
-const saveEveryMs = 200;
-const saveEvery = 500;
-/** A position alone is worth a write after so long, in ms. */
-const positionEveryMs = 3_000;
-const mostRecent = 10_000;
 /** After a failure that is not the handler's, in ms. */
 const troublePauseMs = 250;
 
@@ -63,30 +58,14 @@ interface Batch {
   readonly failure: { readonly error: unknown } | undefined;
 }
 
-interface Known {
-  readonly handled: number | undefined;
-  readonly stored: number | undefined;
-}
-
 /** Handles the events of one part, one at a time, as long as the part is in the hands of this process. */
 export class PartitionWorker {
   readonly lanes: Lanes = new Lanes(mostLanes);
-  private progress: PartitionProgress;
+  private readonly ledger: PartitionLedger;
   private isJoined = false;
   private hasOverflowed = false;
   private mark: { readonly token: ResumeToken; readonly targets: Map<string, number> } | undefined;
   private scanMark: { readonly after: DocumentId | undefined; readonly isEnd: boolean; readonly targets: Map<string, number> } | undefined;
-  private readonly dirty = new Map<string, { readonly documentId: DocumentId; readonly serverSeq: number }>();
-  private readonly recent = new Map<string, Known>();
-  private parked: Omit<ParkedDocument, 'wish'>[] = [];
-  private unparked: DocumentId[] = [];
-  /** What this worker has parked: nothing of it may be handled because its number is remembered. */
-  private readonly parkedKeys = new Set<string>();
-  private hasProgress = false;
-  private caughtUp = false;
-  private savedAt = 0;
-  private lastError: string | undefined;
-  private hasNewError = false;
   private isStopping = false;
   private isLost = false;
   private hasNews = false;
@@ -102,7 +81,7 @@ export class PartitionWorker {
     progress: PartitionProgress,
     private readonly around: WorkerSurroundings,
   ) {
-    this.progress = progress;
+    this.ledger = new PartitionLedger(parts.store, claim, this.lanes, progress);
   }
 
   get partition(): number {
@@ -111,7 +90,7 @@ export class PartitionWorker {
 
   /** Where the feed has to go on for this part; `undefined`: from now, the scan does the rest. */
   get position(): ResumeToken {
-    return this.progress.position;
+    return this.ledger.progress.position;
   }
 
   /** It handles nothing any more, for whichever reason. */
@@ -153,8 +132,7 @@ export class PartitionWorker {
   positionLost(): void {
     this.mark = undefined;
     this.scanMark = undefined;
-    this.progress = { position: undefined, scan: { after: undefined } };
-    this.hasProgress = true;
+    this.ledger.startOver();
     this.isJoined = true;
     this.wake();
   }
@@ -175,12 +153,12 @@ export class PartitionWorker {
       this.hasNews = false;
       try {
         const worked = await this.turn();
-        if (!worked) await this.sleep(this.dirty.size > 0 ? saveEveryMs : 500);
+        if (!worked) await this.sleep(this.ledger.hasHandled ? saveEveryMs : 500);
       } catch (error) {
         await this.trouble(error);
       }
     }
-    if (!this.isLost) await this.save().catch((error: unknown) => this.trouble(error));
+    if (!this.isLost) await this.ledger.save().catch((error: unknown) => this.trouble(error));
   }
 
   /** @returns whether there may be more to do at once */
@@ -188,17 +166,17 @@ export class PartitionWorker {
     await this.look();
     const worked = this.lanes.hasReady && (await this.work());
     this.advance();
-    await this.saveIfDue(!worked);
+    await this.ledger.saveIfDue(!worked);
     return worked;
   }
 
   /** The next documents of the scan, once those of the last look are done. */
   private async look(): Promise<void> {
-    const { scan } = this.progress;
+    const { scan } = this.ledger.progress;
     // what is committed while this looks must be told: the feed is listened to first
     if (scan === undefined || this.scanMark !== undefined || this.around.position() === undefined || !this.isJoined || this.lanes.size > mostLanes / 2) return;
     const heads = await this.parts.source.heads(scan.after);
-    if (this.progress.scan !== scan) return;
+    if (this.ledger.progress.scan !== scan) return;
     const mine = heads.map((each) => ({ ...each, key: idKey(each.documentId) })).filter(({ key }) => partitionOf(key, this.state.partitions) === this.partition);
     const keys: string[] = [];
     for (const { key, documentId, head } of mine) {
@@ -228,7 +206,7 @@ export class PartitionWorker {
         next = following && this.read(following);
         await this.handleAll(lane, batch);
         open.delete(lane);
-        await this.saveIfDue(false);
+        await this.ledger.saveIfDue(false);
       }
     } finally {
       for (const lane of open) this.lanes.again(lane);
@@ -239,32 +217,18 @@ export class PartitionWorker {
   /** What was handled of these documents, as far as it is not known. */
   private async lookUp(lanes: readonly Lane[]): Promise<void> {
     const unknown = lanes.filter((lane) => lane.handled === undefined || isUngranted(lane));
-    const missing = unknown.filter((lane) => isUngranted(lane) || !this.recall(lane));
+    const missing = unknown.filter((lane) => isUngranted(lane) || !this.ledger.recall(lane));
     if (missing.length === 0) return;
     const found = await this.parts.store.checkpoints(this.claim, missing.map(({ documentId }) => documentId));
     for (const lane of missing) {
       const checkpoint = found.get(lane.key);
       lane.stored = checkpoint?.serverSeq;
-      lane.handled = Math.max(checkpoint?.serverSeq ?? -1, this.dirty.get(lane.key)?.serverSeq ?? -1);
+      lane.handled = this.ledger.handledOf(lane, checkpoint);
       if (lane.handled < 0) lane.handled = await this.startOf(lane);
       if (isUngranted(lane)) await this.grant(lane);
       // everything behind a parked event waits with it
-      else if (lane.wish === undefined && this.isParked(lane, checkpoint)) lane.target = Math.min(lane.target, lane.handled);
+      else if (lane.wish === undefined && this.ledger.isParked(lane, checkpoint)) lane.target = Math.min(lane.target, lane.handled);
     }
-  }
-
-  private recall(lane: Lane): boolean {
-    const known = this.recent.get(lane.key);
-    if (known === undefined) return false;
-    lane.handled = known.handled;
-    lane.stored = known.stored;
-    return true;
-  }
-
-  /** What this worker has decided and not written yet counts before what is stored. */
-  private isParked({ key }: Lane, checkpoint: Checkpoint | undefined): boolean {
-    if (this.parkedKeys.has(key)) return true;
-    return checkpoint?.parked === true && !this.unparked.some((documentId) => idKey(documentId) === key);
   }
 
   /** The last number that this handler does not want of a document it has never seen. */
@@ -289,8 +253,8 @@ export class PartitionWorker {
     wish.isGranted = true;
     lane.failures = 0;
     lane.target = Math.max(lane.target, await this.parts.source.head(lane.documentId));
-    if (wish.kind === 'skip') this.note(lane, wish.serverSeq);
-    if (wish.kind === 'drop') this.note(lane, lane.target);
+    if (wish.kind === 'skip') this.ledger.note(lane, wish.serverSeq);
+    if (wish.kind === 'drop') this.ledger.note(lane, lane.target);
   }
 
   private isBehind(lane: Lane): boolean {
@@ -382,8 +346,8 @@ export class PartitionWorker {
         }
       });
       lane.failures = 0;
-      if (isStored) this.stored(lane, event.serverSeq);
-      else this.note(lane, event.serverSeq);
+      if (isStored) this.ledger.stored(lane, event.serverSeq);
+      else this.ledger.note(lane, event.serverSeq);
       return true;
     } catch (error) {
       if (error instanceof StaleLeaseError) throw error;
@@ -400,28 +364,26 @@ export class PartitionWorker {
   private doubt(lane: Lane, error: unknown): void {
     if (!(error instanceof CheckpointMoved) && !this.isStopping) this.parts.warn(`${this.address(lane, (lane.handled ?? 0) + 1)}: handling by "${this.parts.options.name}" is tried again: ${textOf(error)}`);
     lane.handled = undefined;
-    this.recent.delete(lane.key);
+    this.ledger.forget(lane);
     this.later(lane, troublePauseMs);
   }
 
   private async failed(lane: Lane, serverSeq: number, error: unknown): Promise<void> {
     const { options, random, warn } = this.parts;
     lane.failures++;
-    this.lastError = `${this.address(lane, serverSeq)}: ${textOf(error)}`;
-    this.hasNewError = true;
+    const story = `${this.address(lane, serverSeq)}: ${textOf(error)}`;
+    this.ledger.noteError(story);
     if (lane.failures < options.maxAttempts) return this.later(lane, retryDelay(lane.failures + 1, options, random));
     warn(`${this.address(lane, serverSeq)}: "${options.name}" failed ${lane.failures} times, the document is parked: ${textOf(error)}`);
-    if (this.progress.scan !== undefined && options.whileRebuilding === 'stop') {
-      await this.around.stop(this.lastError);
+    if (this.ledger.progress.scan !== undefined && options.whileRebuilding === 'stop') {
+      await this.around.stop(story);
       this.lanes.again(lane);
       this.isStopping = true;
       return;
     }
-    this.parked.push({ documentId: lane.documentId, serverSeq, attempts: lane.failures, error: textOf(error).slice(0, 2_000), parkedAt: new Date(this.parts.now()) });
-    this.parkedKeys.add(lane.key);
+    this.ledger.park(lane.key, { documentId: lane.documentId, serverSeq, attempts: lane.failures, error: textOf(error).slice(0, 2_000), parkedAt: new Date(this.parts.now()) });
     this.lanes.done(lane);
-    this.recent.delete(lane.key);
-    await this.save();
+    await this.ledger.save();
   }
 
   private later(lane: Lane, ms: number): void {
@@ -435,52 +397,25 @@ export class PartitionWorker {
     this.timers.add(timer);
   }
 
-  /** Handled, and not written yet. */
-  private note(lane: Lane, serverSeq: number): void {
-    lane.handled = serverSeq;
-    this.dirty.set(lane.key, { documentId: lane.documentId, serverSeq });
-  }
-
-  /** Handled and written. */
-  private stored(lane: Lane, serverSeq: number): void {
-    lane.handled = serverSeq;
-    lane.stored = serverSeq;
-    this.dirty.delete(lane.key);
-  }
-
   private finish(lane: Lane): void {
     this.lanes.done(lane);
-    if (lane.wish !== undefined) {
-      this.unparked.push(lane.documentId);
-      this.parkedKeys.delete(lane.key);
-    }
-    this.remember(lane.key, lane);
-  }
-
-  private remember(key: string, { handled, stored }: Known): void {
-    this.recent.delete(key);
-    if (handled === 0 || stored === undefined || this.parkedKeys.has(key)) return; // where it begins may depend on what is told
-    this.recent.set(key, { handled, stored });
-    if (this.recent.size > mostRecent) this.recent.delete(this.recent.keys().next().value as string);
+    this.ledger.finish(lane);
   }
 
   /** Moves the position and the scan as far as everything before them is handled. */
   private advance(): void {
     if (this.hasOverflowed && this.isJoined && this.lanes.size < mostLanes / 2) this.tellAgain();
     if (this.mark !== undefined && this.lanes.reached(this.mark.targets)) {
-      this.progress = { ...this.progress, position: this.mark.token };
-      this.caughtUp = this.progress.scan === undefined;
-      this.hasProgress = true;
+      this.ledger.toPosition(this.mark.token);
       this.mark = undefined;
     }
     if (this.scanMark !== undefined && this.lanes.reached(this.scanMark.targets)) {
-      this.progress = { ...this.progress, scan: this.scanMark.isEnd ? undefined : { after: this.scanMark.after } };
-      this.hasProgress = true;
+      this.ledger.toScan(this.scanMark.isEnd ? undefined : { after: this.scanMark.after });
       this.scanMark = undefined;
       this.wake();
     }
     const position = this.around.position();
-    if (this.mark === undefined && this.isJoined && !this.hasOverflowed && position !== undefined && position !== this.progress.position) {
+    if (this.mark === undefined && this.isJoined && !this.hasOverflowed && position !== undefined && position !== this.ledger.progress.position) {
       this.mark = { token: position, targets: this.lanes.targets() };
       if (this.mark.targets.size === 0) this.advance();
     }
@@ -488,46 +423,9 @@ export class PartitionWorker {
 
   private tellAgain(): void {
     this.hasOverflowed = false;
-    if (this.progress.position === undefined) return this.positionLost();
+    if (this.ledger.progress.position === undefined) return this.positionLost();
     this.isJoined = false;
     this.around.rejoin(this);
-  }
-
-  private async saveIfDue(isIdle: boolean): Promise<void> {
-    const sinceMs = performance.now() - this.savedAt;
-    const isUrgent = this.parked.length + this.unparked.length > 0 || this.dirty.size >= saveEvery;
-    const hasHandled = this.dirty.size > 0 && sinceMs >= saveEveryMs;
-    const hasPosition = isIdle && (this.hasProgress || this.hasNewError) && sinceMs >= (this.progress.scan === undefined ? positionEveryMs : saveEveryMs);
-    if (isUrgent || hasHandled || hasPosition) await this.save();
-  }
-
-  /** Numbers, parked documents and the position go together, so that no position is ever ahead of what was handled. */
-  private async save(): Promise<void> {
-    const handled = [...this.dirty];
-    const { parked, unparked, progress } = this;
-    if (handled.length + parked.length + unparked.length === 0 && !this.hasProgress && !this.hasNewError) return;
-    await this.parts.store.save(this.claim, {
-      handled: handled.map(([, each]) => each),
-      parked,
-      unparked,
-      caughtUp: this.caughtUp && this.dirty.size === handled.length,
-      ...(this.hasProgress ? { progress } : {}),
-      ...(this.hasNewError ? { lastError: this.lastError } : {}),
-    });
-    this.savedAt = performance.now();
-    if (this.progress === progress) this.hasProgress = false;
-    this.caughtUp = false;
-    this.hasNewError = false;
-    this.parked = this.parked.slice(parked.length);
-    this.unparked = this.unparked.slice(unparked.length);
-    for (const [key, { serverSeq }] of handled) this.isWritten(key, serverSeq);
-  }
-
-  private isWritten(key: string, serverSeq: number): void {
-    if (this.dirty.get(key)?.serverSeq === serverSeq) this.dirty.delete(key);
-    const lane = this.lanes.get(key);
-    if (lane !== undefined) lane.stored = serverSeq;
-    else this.remember(key, { handled: serverSeq, stored: serverSeq });
   }
 
   private async trouble(error: unknown): Promise<void> {

@@ -4,17 +4,13 @@ import { byteSize } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
-import type { DocumentReader } from '../read/document-reader.js';
-import { versionOf } from '../read/document-state.js';
 import type { CatchUp, CatchUpSnapshot, Cursor, ResetReason } from './cursor.js';
 import type { HistorySources } from './missing-event.js';
+import { type PresentSources, startingState } from './present-state.js';
 import type { StreamFacts } from './stream-store.js';
 
 /** What catching up reads from. */
-export interface CatchUpSources extends HistorySources {
-  readonly documents: DocumentReader;
-  readonly versionField: string;
-}
+export interface CatchUpSources extends HistorySources, PresentSources {}
 
 /** How much one answer carries; at least one event whatever its size. */
 export interface CatchUpLimits {
@@ -25,7 +21,7 @@ export interface CatchUpLimits {
 /** One page of catching up. */
 export const catchUpPage: CatchUpLimits = { events: 500, bytes: 1_048_576 };
 
-/** Document and tombstone are two reads; between them the document may come and go a few times, hardly more. */
+/** The floor may rise between two reads a few times, hardly more. */
 const looks = 5;
 
 interface Page {
@@ -73,27 +69,18 @@ async function changeOf(sources: CatchUpSources, id: DocumentId, cursor: Cursor,
 }
 
 async function restart(sources: CatchUpSources, id: DocumentId, facts: StreamFacts, reason: ResetReason): Promise<CatchUp> {
-  const snapshot = await presentState(sources, id);
+  const snapshot = await startingSnapshot(sources, id);
   const head = snapshot.serverSeq;
   const answer = { kind: 'reset', reason, events: [], cursor: { epoch: facts.epoch, version: head }, head, floor: facts.floor } as const;
   const isNothing = reason === 'purged' && snapshot.state === null && head === facts.purgedAt;
   return isNothing ? { ...answer, events: [] } : { ...answer, events: [], snapshot };
 }
 
-/** State and number from one read. */
-async function presentState({ documents, events, versionField, address }: CatchUpSources, id: DocumentId): Promise<CatchUpSnapshot<Image>> {
-  for (let look = 1; ; look++) {
-    const state = await documents.read(id);
-    if (state !== null) {
-      const serverSeq = versionOf(state, versionField);
-      if (serverSeq === 0) throw new HistoryMissingError(address(id));
-      return { serverSeq, state };
-    }
-    const head = await events.head(id);
-    if (head === null) return { serverSeq: 0, state: null };
-    if (head.operation === 'delete') return { serverSeq: head.serverSeq, state: null };
-    if (look === looks) throw new HistoryCorruptError(address(id), `the document is gone, but its history ends in ${head.operation} ${head.serverSeq}, not in a delete`);
-  }
+async function startingSnapshot(sources: CatchUpSources, id: DocumentId): Promise<CatchUpSnapshot<Image>> {
+  const present = await startingState(sources, id);
+  if (present === null) return { serverSeq: 0, state: null };
+  if (present.image !== null && present.version === 0) throw new HistoryMissingError(sources.address(id));
+  return { serverSeq: present.version, state: present.image };
 }
 
 async function readPage({ events }: CatchUpSources, id: DocumentId, after: number, limits: CatchUpLimits): Promise<Page> {

@@ -1,6 +1,5 @@
 import { ClientAheadError } from '../errors/client-ahead.error.js';
 import { DocumentNotFoundError } from '../errors/document-not-found.error.js';
-import { HistoryCompactedError } from '../errors/history-compacted.error.js';
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import { HistoryMissingError } from '../errors/history-missing.error.js';
 import type { Image } from '../model/diff.js';
@@ -8,12 +7,12 @@ import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { Snapshot } from '../model/snapshot.js';
 import type { DocumentReader } from '../read/document-reader.js';
-import { versionOf } from '../read/document-state.js';
 import { catchUp, type CatchUpSources } from './catch-up.js';
 import type { CatchUp, Cursor } from './cursor.js';
 import type { EventQuery, EventStore } from './event-store.js';
 import type { HistoryPruner } from './history-pruner.js';
-import { missingEvent } from './missing-event.js';
+import { compactedAway, missingEvent } from './missing-event.js';
+import { presentState } from './present-state.js';
 import { beforeHistory, replay, type ReplayState } from './replay.js';
 import type { SnapshotStore } from './snapshot-store.js';
 import { firstKept, type StreamFacts, type StreamStore } from './stream-store.js';
@@ -106,33 +105,26 @@ export class HistoryReader {
 
   /** The state after the longest run of events from the first that were all recorded at or before `at`. */
   async stateAtTime(id: DocumentId, at: Date): Promise<Image | null> {
+    const version = await this.versionAt(id, at);
+    if (version === undefined) throw await this.beyondHead(id, 0);
+    return this.stateAt(id, version);
+  }
+
+  /** The number of the last of these events; `undefined` without any history. @throws HistoryCompactedError when that is below the floor */
+  async versionAt(id: DocumentId, at: Date): Promise<number | undefined> {
     const [firstLater] = await this.events.read(id, { since: new Date(at.getTime() + 1), limit: 1 });
-    if (firstLater !== undefined) {
-      const version = firstLater.serverSeq - 1;
-      if (version > 0) await this.refuseBefore(id, version, at);
-      return this.stateAt(id, version);
-    }
-    const head = await this.events.head(id);
-    if (head === null) throw await this.beyondHead(id, 0);
-    return this.stateAt(id, head.serverSeq);
+    if (firstLater === undefined) return (await this.events.head(id))?.serverSeq;
+    const version = firstLater.serverSeq - 1;
+    if (version > 0) await this.refuseBefore(id, version, at);
+    return version;
   }
 
   /** Snapshots the document as it is stored now: state and number from one read. @param save how it is saved. Default: at once */
-  async createSnapshot(id: DocumentId, save: SaveSnapshot = (snapshot) => this.snapshots.save(snapshot), look = 1): Promise<Snapshot<Image>> {
-    const image = await this.documents.read(id);
-    const createdAt = new Date(this.facts.now());
-    if (image !== null) {
-      const serverSeq = versionOf(image, this.facts.versionField);
-      if (serverSeq === 0) throw new HistoryMissingError(this.address(id));
-      return this.save({ documentId: id, serverSeq, state: image, createdAt }, save);
-    }
-    const head = await this.events.head(id);
-    if (head === null) throw new DocumentNotFoundError(this.address(id));
-    if (head.operation !== 'delete') {
-      if (look === looks) throw new HistoryCorruptError(this.address(id), `the document is gone, but its history ends in ${head.operation} ${head.serverSeq}, not in a delete`);
-      return this.createSnapshot(id, save, look + 1); // re-created between the two reads
-    }
-    return this.save({ documentId: id, serverSeq: head.serverSeq, state: null, createdAt }, save);
+  async createSnapshot(id: DocumentId, save: SaveSnapshot = (snapshot) => this.snapshots.save(snapshot)): Promise<Snapshot<Image>> {
+    const present = await presentState(this.sources, id);
+    if (present === null) throw new DocumentNotFoundError(this.address(id));
+    if (present.version === 0) throw new HistoryMissingError(this.address(id));
+    return this.save({ documentId: id, serverSeq: present.version, state: present.image, createdAt: new Date(this.facts.now()) }, save);
   }
 
   /** An erasure may have come between reading the state and saving it: then it must not stay. */
@@ -216,8 +208,8 @@ export class HistoryReader {
     if (version < facts.floor || (version === facts.floor && facts.floorAt !== undefined && facts.floorAt > at)) throw await this.compacted(id, facts);
   }
 
-  private async compacted(id: DocumentId, { floor }: StreamFacts): Promise<Error> {
-    return new HistoryCompactedError(this.address(id), floor, (await this.events.head(id))?.serverSeq ?? floor);
+  private compacted(id: DocumentId, { floor }: StreamFacts): Promise<Error> {
+    return compactedAway(this.sources, id, floor);
   }
 
   private async refuseClientAhead(id: DocumentId, after: number): Promise<void> {

@@ -16,6 +16,11 @@ export interface HistorySources {
 export async function missingEvent({ events, streams, address }: HistorySources, id: DocumentId, expected: number, found: number | undefined): Promise<Error> {
   // read after the events: whoever removes them has raised the floor before
   const { floor } = await streams.read(id);
-  if (expected <= floor) return new HistoryCompactedError(address(id), floor, (await events.head(id))?.serverSeq ?? floor);
+  if (expected <= floor) return compactedAway({ events, address }, id, floor);
   return new HistoryCorruptError(address(id), `event ${expected} is missing${found === undefined ? '' : `, the next one is ${found}`}`);
+}
+
+/** What is told of events up to the floor. */
+export async function compactedAway({ events, address }: Omit<HistorySources, 'streams'>, id: DocumentId, floor: number): Promise<HistoryCompactedError> {
+  return new HistoryCompactedError(address(id), floor, (await events.head(id))?.serverSeq ?? floor);
 }

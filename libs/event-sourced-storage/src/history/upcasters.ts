@@ -6,7 +6,7 @@ import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { Snapshot } from '../model/snapshot.js';
 import type { Upcaster } from '../model/upcaster.js';
-import { type EventQuery, type EventReadOptions, EventStore } from './event-store.js';
+import { type EventAddress, type EventQuery, type EventReadOptions, EventStore } from './event-store.js';
 import { type SnapshotEntry, type SnapshotSaveOptions, SnapshotStore } from './snapshot-store.js';
 
 /** Takes an event of any shape to the present one. */
@@ -70,6 +70,15 @@ export class UpcastingEventStore extends EventStore {
     return this.upcastOrNull(await this.stored.findOperation(id, operationId, options));
   }
 
+  override async imageAfter(id: DocumentId, serverSeq: number, stored: Image): Promise<Image | null> {
+    const [event] = await this.stored.read(id, { from: serverSeq, to: serverSeq });
+    return event === undefined ? null : upcastImage(this.upcast, stored, event).image;
+  }
+
+  override async *pick(keys: readonly EventAddress[]): AsyncGenerator<DocumentEvent<Image>, void, undefined> {
+    for await (const event of this.stored.pick(keys)) yield this.upcast(event);
+  }
+
   private upcastOrNull(event: DocumentEvent<Image> | null): DocumentEvent<Image> | null {
     return event === null ? null : this.upcast(event);
   }
@@ -115,29 +124,41 @@ export class UpcastingSnapshotStore extends SnapshotStore {
   private read(snapshot: Snapshot<Image>): Snapshot<Image> {
     const { documentId, serverSeq, state, createdAt, schemaVersion } = snapshot;
     if (state === null) return snapshot;
-    const asEvent: DocumentEvent<Image> = {
-      documentId,
-      serverSeq,
-      operation: 'create',
-      clientId: 'snapshot',
-      timestamp: createdAt,
-      operationId: 'snapshot',
-      ...(schemaVersion === undefined ? {} : { schemaVersion }),
-      createdDoc: state,
-    };
-    const read = this.upcast(asEvent);
-    if (read === asEvent || read.operation !== 'create') return snapshot;
-    return { ...snapshot, state: read.createdDoc, ...(read.schemaVersion === undefined ? {} : { schemaVersion: read.schemaVersion }) };
+    const read = upcastImage(this.upcast, state, { documentId, serverSeq, timestamp: createdAt, schemaVersion });
+    return { ...snapshot, state: read.image, ...(read.schemaVersion === undefined ? {} : { schemaVersion: read.schemaVersion }) };
   }
+}
+
+/** A whole document is read as if it had been created after its newest event, in the shape of that event. */
+function upcastImage(
+  upcast: Upcast,
+  image: Image,
+  { documentId, serverSeq, timestamp, schemaVersion }: Pick<DocumentEvent, 'documentId' | 'serverSeq' | 'timestamp'> & { readonly schemaVersion?: number | undefined },
+): { readonly image: Image; readonly schemaVersion: number | undefined } {
+  const shape = schemaVersion === undefined ? {} : { schemaVersion };
+  const read = upcast({ documentId, serverSeq, operation: 'create', clientId: 'snapshot', timestamp, operationId: 'snapshot', ...shape, createdDoc: image });
+  return read.operation === 'create' ? { image: read.createdDoc, schemaVersion: read.schemaVersion } : { image, schemaVersion };
+}
+
+/** Where one feature reads events and snapshots. */
+export interface HistoryStores {
+  readonly events: EventStore;
+  readonly snapshots: SnapshotStore;
+}
+
+/** The same in both views. */
+export interface ShapedStores extends HistoryStores {
+  /** As they were written: what is compared with documents, and what compaction keeps. */
+  readonly stored: HistoryStores;
 }
 
 /** The stores of one feature as its readers see them; as they are when the feature has but one shape. */
 export function inPresentShape(
-  stores: { readonly events: EventStore; readonly snapshots: SnapshotStore },
+  stored: HistoryStores,
   options: { readonly upcasters: readonly Upcaster[]; readonly schemaVersion: number | undefined; readonly collection: string },
-): { readonly events: EventStore; readonly snapshots: SnapshotStore } {
-  const { events, snapshots } = stores;
-  if (options.schemaVersion === undefined) return stores;
+): ShapedStores {
+  const { events, snapshots } = stored;
+  if (options.schemaVersion === undefined) return { events, snapshots, stored };
   const upcast = upcastWith(options.upcasters, options.collection);
-  return { events: options.upcasters.length === 0 ? events : new UpcastingEventStore(events, upcast), snapshots: new UpcastingSnapshotStore(snapshots, events, upcast) };
+  return { events: options.upcasters.length === 0 ? events : new UpcastingEventStore(events, upcast), snapshots: new UpcastingSnapshotStore(snapshots, events, upcast), stored };
 }

@@ -1,9 +1,8 @@
-import { HistoryCompactedError } from '../errors/history-compacted.error.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { EventQuery } from './event-store.js';
-import { type HistorySources, missingEvent } from './missing-event.js';
+import { compactedAway, type HistorySources, missingEvent } from './missing-event.js';
 import { firstKept } from './stream-store.js';
 
 /**
@@ -42,7 +41,7 @@ async function* walkSome(sources: HistorySources, id: DocumentId, query: EventQu
   await refuseCompacted(sources, id, from); // what was removed meanwhile may have been left out
 }
 
-async function refuseCompacted({ events, streams, address }: HistorySources, id: DocumentId, from: number): Promise<void> {
-  const facts = await streams.read(id);
-  if (from < firstKept(facts)) throw new HistoryCompactedError(address(id), facts.floor, (await events.head(id))?.serverSeq ?? facts.floor);
+async function refuseCompacted(sources: HistorySources, id: DocumentId, from: number): Promise<void> {
+  const facts = await sources.streams.read(id);
+  if (from < firstKept(facts)) throw await compactedAway(sources, id, facts.floor);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { LimitExceededError } from '../errors/limit-exceeded.error.js';
 import { OperationTimeoutError } from '../errors/operation-timeout.error.js';
 import { idKey, normalizeImage, sameValue } from '../model/bson-values.js';
@@ -211,8 +212,4 @@ function parties(candidates: readonly AdoptionCandidate[], maxBytes: number): Ad
     room -= candidate.bytes;
   }
   return all;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, ms));
 }

@@ -33,9 +33,10 @@ export interface CompactResult {
 /** Others may compact the same history meanwhile; they will not do it that often. */
 const looks = 5;
 
-/** A state, and when the event that led to it was recorded. */
+/** A state, and of the event that led to it when it was recorded and in which shape. */
 interface Folded extends ReplayState {
   readonly at: Date;
+  readonly schemaVersion: number | undefined;
 }
 
 /**
@@ -105,16 +106,17 @@ export class Compactor {
     let state = await this.base(id, facts);
     if (state === null) return this.corrupt(id, `the snapshot at ${facts.floor}, below which the events are compacted away, is missing`);
     let at = facts.floorAt ?? new Date(0);
+    let schemaVersion: number | undefined;
     try {
       for await (const event of this.tools.events.stream(id, { from: state.version + 1, to: line })) {
         state = replayEvent(state, event, this.tools.versionField);
-        at = event.timestamp;
+        ({ timestamp: at, schemaVersion } = event);
       }
     } catch (error) {
       if (error instanceof RangeError) return this.corrupt(id, error.message, error);
       throw error;
     }
-    return state.version === line ? { ...state, at } : this.corrupt(id, `event ${state.version + 1} is missing`);
+    return state.version === line ? { ...state, at, schemaVersion } : this.corrupt(id, `event ${state.version + 1} is missing`);
   }
 
   private async base(id: DocumentId, { floor, purgedAt }: StreamFacts): Promise<ReplayState | null> {
@@ -128,11 +130,12 @@ export class Compactor {
    * Stores the snapshot, and verifies what is stored: it may have been there before.
    * @returns `false` when retention or another compaction removed it meanwhile
    */
-  private async keep(id: DocumentId, { image, version }: ReplayState): Promise<boolean> {
-    await this.tools.snapshots.save({ documentId: id, serverSeq: version, state: image, createdAt: new Date(this.tools.now()) });
+  private async keep(id: DocumentId, folded: Folded): Promise<boolean> {
+    const { image, version, schemaVersion } = folded;
+    await this.tools.snapshots.save({ documentId: id, serverSeq: version, state: image, createdAt: new Date(this.tools.now()), ...(schemaVersion === undefined ? {} : { schemaVersion }) });
     await this.tools.checkpoint('compact:snapshot-saved');
     // retention may have removed it meanwhile; from here on it does not
-    if (!(await this.tools.snapshots.pin(id, version))) return this.keep(id, { image, version });
+    if (!(await this.tools.snapshots.pin(id, version))) return this.keep(id, folded);
     const stored = await this.tools.snapshots.newest(id, version);
     if (stored?.serverSeq !== version) return false;
     if (!sameValue(stored.state, image)) throw this.corrupt(id, `the snapshot at ${version} is not what the events lead to`);

@@ -8,11 +8,9 @@ import { cloneValue, InvalidValueError, isPlainObject, sameValue } from '../mode
 import { followPath, refuseUnnameableFields, splitPath } from '../model/diff-path.js';
 import type { Diff, DiffPaths, Image } from '../model/diff.js';
 import type { DocumentState } from '../read/document-state.js';
-import { buildEvent } from '../write/build-event.js';
+import { buildChange } from '../write/build-change.js';
 import { checkExpectedVersion } from '../write/check-expected-version.js';
-import { checkLimits } from '../write/check-limits.js';
 import { computeDiff } from '../write/compute-diff.js';
-import { facts } from '../write/decide-upsert.js';
 import type { Decision, WriteRequest } from '../write/write-command.js';
 import type { WriteTools } from '../write/write-tools.js';
 import { diffStates } from './diff-states.js';
@@ -55,11 +53,9 @@ export async function decideRevert(request: WriteRequest, plan: RevertPlan, expe
   const after = await castOld(request, plan, before, wanted.image, now, tools);
   const stored: Image = { ...after, [versionField]: base.version + 1 };
   const diff = nameable(() => computeDiff(before, stored, { versionField }));
-  const { bytes } = checkLimits(request, stored, diff, tools);
-  const event = buildEvent(request, base, { operation: 'update', diff }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: stored, bytes },
+    change: buildChange(request, base, stored, { operation: 'update', diff }, now, tools),
     answer: () => ({ document: cloneValue(stored), diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set), unset: [...diff.unset] }, recreated: false }),
   };
 }
@@ -74,11 +70,9 @@ export async function decideRecreate(request: WriteRequest, plan: RevertPlan, ex
   const now = Math.max(tools.now(), base.timestamp);
   const after: Image = { ...wanted.image, [versionField]: base.version + 1 };
   await checkNew(request, plan, wanted.image, now, tools);
-  const { bytes } = checkLimits(request, after, after, tools);
-  const event = buildEvent(request, base, { operation: 'create', createdDoc: after }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes },
+    change: buildChange(request, base, after, { operation: 'create', createdDoc: after }, now, tools),
     answer: () => ({ document: cloneValue(after), diff: cloneValue(wanted.diff), recreated: true }),
   };
 }

@@ -6,6 +6,7 @@ import type { DocumentId } from '../model/document-id.js';
 
 /** What removing parts of histories works with. */
 export interface PruningTools {
+  /** Events and snapshots as they are stored, whatever shape they are read in: what stands for removed events must not be taken for a newer shape. */
   readonly events: EventStore;
   readonly snapshots: SnapshotStore;
   readonly streams: StreamStore;

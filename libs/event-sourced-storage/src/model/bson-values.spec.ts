@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import { runInNewContext } from 'node:vm';
-import { bsonText, generatedImage, generatedValue } from '../testing/generated-documents.js';
-import { byteSize, cloneValue, fieldSize, idKey, InvalidValueError, isLargerThan, isPlainObject, normalizeImage, sameValue } from './bson-values.js';
+import { bsonText, generatedEdit, generatedImage, generatedValue } from '../testing/generated-documents.js';
+import { byteSize, byteSizeAfter, cloneValue, fieldSize, idKey, InvalidValueError, isLargerThan, isPlainObject, normalizeImage, sameValue } from './bson-values.js';
 
 const { BSON, Binary, DBRef, Decimal128, Double, Int32, Long, ObjectId, Timestamp, UUID } = mongoose.mongo;
 
@@ -211,6 +211,15 @@ describe('byteSize', () => {
       const fields = Object.entries(image).map(([key, value]) => fieldSize(key, value));
       expect(byteSize(image)).toBe(fields.reduce((sum, size) => sum + size, 5));
     }));
+  });
+
+  it('is known of what became of a document by what changed, whatever the two share', () => {
+    fc.assert(fc.property(generatedEdit(), ({ before, after }) => {
+      const known = { image: before, bytes: byteSize(before) };
+      expect(byteSizeAfter(known, after)).toBe(byteSize(after));
+      expect(byteSizeAfter(known, normalizeImage(after, before))).toBe(byteSize(normalizeImage(after)));
+    }), { numRuns: 300 });
+    expect(byteSizeAfter({ image: { a: 1 }, bytes: 1_000 }, { a: 1 })).toBe(1_000);
   });
 
   it('isLargerThan compares with a number of bytes', () => {

@@ -262,6 +262,21 @@ export function fieldSize(key: string, value: unknown): number {
   return 2 + utf8Length(key) + byteSize(value);
 }
 
+/** {@link byteSize} of a document that grew out of another one of a known size: fields that both share are not measured again. */
+export function byteSizeAfter(before: { readonly image: Image; readonly bytes: number }, after: Image): number {
+  let total = before.bytes;
+  for (const key of Object.keys(after)) {
+    const [old, value] = [Object.hasOwn(before.image, key) ? before.image[key] : undefined, after[key]];
+    if (old !== value) total += sizeOfField(key, value) - sizeOfField(key, old);
+  }
+  for (const key of Object.keys(before.image)) if (!Object.hasOwn(after, key)) total -= sizeOfField(key, before.image[key]);
+  return total;
+}
+
+function sizeOfField(key: string, value: unknown): number {
+  return value === undefined ? 0 : fieldSize(key, value);
+}
+
 /** The exact size up to `budget`; some number above it beyond. */
 function sizeWithin(value: unknown, budget: number): number {
   if (typeof value === 'string') return 5 + utf8Length(value);

@@ -2,6 +2,7 @@
 interface DriverError {
   readonly name?: string;
   readonly code?: unknown;
+  readonly codeName?: string;
   readonly errmsg?: string;
   readonly message?: string;
   hasErrorLabel?: (label: string) => boolean;
@@ -34,6 +35,11 @@ export function asError(error: unknown): Error {
 
 export function codeOf(error: unknown): unknown {
   return facts(error).code;
+}
+
+/** What the server calls it, or else the class of the error. */
+export function codeNameOf(error: unknown): string {
+  return facts(error).codeName ?? asError(error).name;
 }
 
 /** The server says that the transaction had no effect. */

@@ -70,11 +70,6 @@ export function anyEventOf(ids: readonly DocumentId[]): object {
   return { '_id.d': { $in: ids.map((id) => storedId(id)) } };
 }
 
-/** Every event of the histories that come after the one of `id` in the index; all of them without `id`. Take the first only. */
-export function beyondHistory(id: DocumentId | undefined): object {
-  return id === undefined ? {} : { _id: { $gt: { d: storedId(id), v: new MaxKey() } } };
-}
-
 /** Single events of any documents, by their whole keys. @throws InvalidArgumentError when an id or a number is none */
 export function pickedEvents(keys: readonly { readonly documentId: DocumentId; readonly serverSeq: number }[]): { readonly _id: { readonly $in: readonly EventKey[] } } {
   return { _id: { $in: keys.map(({ documentId, serverSeq }) => eventKey(documentId, serverSeq)) } };

@@ -1,5 +1,6 @@
 import type { Connection, mongo } from 'mongoose';
 import { IndexMismatchError } from '../errors/index-mismatch.error.js';
+import { codeOf } from './driver-errors.js';
 import { databaseOf } from './raw-collection.js';
 
 /** The collections of one feature. */
@@ -92,10 +93,6 @@ function refuseOther(collection: mongo.Collection, index: IndexDescription): voi
 /** The order of the fields is part of an index. */
 function sameKey(a: unknown, b: IndexKey): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
 }
 
 /** The server's words without the values of a duplicate key, which may be secret. */

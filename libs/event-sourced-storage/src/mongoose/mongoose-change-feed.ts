@@ -3,6 +3,7 @@ import type { Operation } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import { ChangeFeed, type FeedNotice, type FeedStatus, type FeedSubscription, type ResumeToken, type UnrecordedChange, type WatchedDocuments } from '../watch/change-feed.js';
 import { feedPipeline } from './feed-pipeline.js';
+import { dataOf } from './resume-token.js';
 import { type StreamedChange, SupervisedStream, type TimePosition } from './supervised-stream.js';
 import { TransactionPairs } from './transaction-pairs.js';
 
@@ -292,10 +293,6 @@ export class MongooseChangeFeed extends ChangeFeed {
       this.parts.warn(`${address()}: a listener of the change feed failed: ${String(error)}`);
     }
   }
-}
-
-function dataOf(token: ResumeToken): unknown {
-  return (token as { readonly _data?: unknown } | undefined)?._data;
 }
 
 function sameSessions(a: readonly mongo.Binary[], b: readonly mongo.Binary[]): boolean {

@@ -2,7 +2,7 @@ import type { Connection, mongo } from 'mongoose';
 import { DeliverySource } from '../delivery/delivery-store.js';
 import { idKey } from '../model/bson-values.js';
 import type { DocumentId } from '../model/document-id.js';
-import { endOfHistory, eventRange, eventsAfter } from './event-key.js';
+import { eventRange, historiesAfter } from './event-key.js';
 import type { EventRecord } from './event-record.js';
 import { rawCollection } from './raw-collection.js';
 import { type ReadLevel, readLevel } from './read-level.js';
@@ -22,7 +22,7 @@ export class MongooseDeliverySource extends DeliverySource {
 
   override async heads(after: DocumentId | undefined): Promise<readonly { readonly documentId: DocumentId; readonly head: number }[]> {
     const keys = await this.events
-      .find(eventsAfter(after === undefined ? undefined : endOfHistory(after)), { ...majorityRead, projection: { _id: 1 }, sort: { _id: 1 }, limit: keysAtATime, batchSize: keysAtATime })
+      .find(historiesAfter(after), { ...majorityRead, projection: { _id: 1 }, sort: { _id: 1 }, limit: keysAtATime, batchSize: keysAtATime })
       .toArray();
     const heads = new Map<string, { readonly documentId: DocumentId; readonly head: number }>();
     for (const { _id } of keys) heads.set(idKey(_id.d), { documentId: _id.d, head: Number(_id.v) });
@@ -51,15 +51,4 @@ export class MongooseDeliverySource extends DeliverySource {
   private get events(): mongo.Collection<EventRecord> {
     return rawCollection<EventRecord>(this.connection, this.collectionName);
   }
-}
-
-/** Whether a position is as late as another, or later: the server makes its tokens so that their texts sort (SERVER-29716). */
-export function isAtOrAfter(a: unknown, b: unknown): boolean {
-  const [one, other] = [dataOf(a), dataOf(b)];
-  return one !== undefined && other !== undefined && one >= other;
-}
-
-function dataOf(token: unknown): string | undefined {
-  const data = typeof token === 'object' && token !== null ? (token as { readonly _data?: unknown })._data : undefined;
-  return typeof data === 'string' ? data : undefined;
 }

@@ -1,9 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import { DocumentValidationError } from '../errors/document-validation.error.js';
 import { DuplicateValueError } from '../errors/duplicate-value.error.js';
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import { LimitExceededError } from '../errors/limit-exceeded.error.js';
+import { WriteRejectedError } from '../errors/write-rejected.error.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
 import { idKey } from '../model/bson-values.js';
 import type { DocumentId } from '../model/document-id.js';
@@ -12,7 +14,7 @@ import { versionOf } from '../read/document-state.js';
 import type { CommitOutcome, DocumentChange } from '../write/document-change.js';
 import { type CommitOptions, DocumentCommitter } from '../write/document-committer.js';
 import { type DocumentWrite, groupByDocument, putOf, removalOf } from './document-writes.js';
-import { asError, codeOf, duplicateIndexName, failedIndex, isDuplicateKey, isRace, isTooLarge, isTransient, isUnavailable } from './driver-errors.js';
+import { asError, codeNameOf, codeOf, duplicateIndexName, failedIndex, isDuplicateKey, isRace, isTooLarge, isTransient, isUnavailable } from './driver-errors.js';
 import { type EventRecord, toCheckedRecord, toRecord } from './event-record.js';
 import { eventKey } from './event-key.js';
 import type { FlightSessions } from './flight-sessions.js';
@@ -86,7 +88,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     } catch (error) {
       if (isTransient(error) && isRace(error)) return { kind: 'conflict', pending: true };
       const refused = await this.refusals([group], error, phase);
-      return refused.settled[0]?.[1][0] ?? { kind: 'rejected', error: asError(error) };
+      return refused.settled[0]?.[1][0] ?? { kind: 'rejected', error: this.unforeseen(change, error) };
     }
   }
 
@@ -250,7 +252,12 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     if (codeOf(error) === documentValidationFailure) {
       return { kind: 'rejected', error: new DocumentValidationError(address, { document: "refused by the collection's own validator" }, cause) };
     }
-    return { kind: 'rejected', error: asError(error) };
+    return { kind: 'rejected', error: this.unforeseen(change, error) };
+  }
+
+  private unforeseen(change: DocumentChange, error: unknown): WriteRejectedError {
+    const code = codeOf(error);
+    return new WriteRejectedError(`${this.options.collection}/${String(change.documentId)}`, typeof code === 'number' ? code : undefined, codeNameOf(error), { cause: error });
   }
 
   // ---- the commit, and what to do when its answer does not come
@@ -294,7 +301,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
       } catch (error) {
         reason = asError(error);
         if (session.inTransaction() && !(error instanceof StepTimeoutError)) await this.abort(session, false);
-        await new Promise((resume) => setTimeout(resume, settlePauseMs));
+        await pause(settlePauseMs);
       }
     }
   }

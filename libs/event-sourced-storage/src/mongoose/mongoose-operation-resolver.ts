@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import { DocumentLockedError } from '../errors/document-locked.error.js';
@@ -46,7 +47,7 @@ export class MongooseOperationResolver extends OperationResolver {
         if (performance.now() >= deadline) throw this.gaveUp(documentId, lastRace ?? error, started, attempt);
         if (isRace(error)) await this.orphans.heldSince(started);
       }
-      await new Promise((resume) => setTimeout(resume, pauseMs));
+      await pause(pauseMs);
     }
   }
 

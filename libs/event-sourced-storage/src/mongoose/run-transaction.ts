@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import { IndeterminateOutcomeError } from '../errors/indeterminate-outcome.error.js';
@@ -95,8 +96,4 @@ async function abort(parts: TransactionParts, session: Session): Promise<void> {
   } catch {
     void parts.sessions.kill(session);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, ms));
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { type CloudEventForm, cloudEventOf } from '../delivery/cloud-event.js';
 import type { DeliveryContext, DurableHandler } from '../delivery/durable-handler.js';
@@ -78,22 +79,10 @@ export class EventRelay implements DurableHandler<Image>, OnModuleDestroy, OnApp
     this.failedAt.set(deliveryId, this.acknowledged);
     if (before !== undefined && this.acknowledged > before) return error instanceof Error ? error : new Error(textOf(error));
     this.failuresInARow++;
-    await pause(retryDelay(this.failuresInARow + 1, this.parts, this.parts.random), AbortSignal.any([signal, this.ending.signal]));
+    const wait = retryDelay(this.failuresInARow + 1, this.parts, this.parts.random);
+    await pause(wait, undefined, { signal: AbortSignal.any([signal, this.ending.signal]) }).catch(() => undefined);
     return new TryLater(`relay "${this.parts.name}": the broker did not take the event: ${textOf(error)}`, { cause: error });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }
 
 function textOf(error: unknown): string {

@@ -1,6 +1,6 @@
-import { HistoryCompactedError } from '../errors/history-compacted.error.js';
 import type { CatchUpSnapshot } from '../history/cursor.js';
 import type { EventStore } from '../history/event-store.js';
+import { startingState } from '../history/present-state.js';
 import type { StreamFacts, StreamStore } from '../history/stream-store.js';
 import { byteSize, idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
@@ -29,9 +29,6 @@ export interface FeatureParts {
   /** `undefined`: this process does not listen to others. */
   readonly feed: ChangeFeed | undefined;
 }
-
-/** Between document and tombstone the document may come and go. */
-const looks = 5;
 
 /** One feature as the sync room sees it. */
 export class FeatureSyncSource extends SyncSource {
@@ -73,18 +70,13 @@ export class FeatureSyncSource extends SyncSource {
   }
 
   override async state(id: DocumentId): Promise<CatchUpSnapshot<Image> | null> {
-    for (let look = 0; look < looks; look++) {
-      const state = await this.parts.reader.read(id);
-      if (state !== null) return { serverSeq: versionOf(state, this.versionField), state };
-      const head = await this.parts.events.head(id);
-      if (head === null) return null;
-      if (head.operation === 'delete') return { serverSeq: head.serverSeq, state: null };
-    }
-    throw new Error(`${this.collection}/${String(id)} comes and goes faster than it can be read`);
+    const { reader: documents, events } = this.parts;
+    const present = await startingState({ documents, events, versionField: this.versionField, address: (each) => `${this.collection}/${String(each)}` }, id);
+    return present === null ? null : { serverSeq: present.version, state: present.image };
   }
 
   override async stateAt(id: DocumentId, point: { readonly version: number } | { readonly at: Date }): Promise<CatchUpSnapshot<Image> | null> {
-    const version = 'version' in point ? point.version : await this.versionAt(id, point.at);
+    const version = 'version' in point ? point.version : await this.parts.engine.versionAt(id, point.at);
     return version === undefined ? null : { serverSeq: version, state: await this.parts.engine.stateAt(id, { version }) };
   }
 
@@ -107,23 +99,5 @@ export class FeatureSyncSource extends SyncSource {
         await subscription?.close();
       },
     };
-  }
-
-  /** The last number before the first event that was recorded later; `undefined` without any history. @throws HistoryCompactedError */
-  private async versionAt(id: DocumentId, at: Date): Promise<number | undefined> {
-    const [later] = await this.parts.events.read(id, { since: new Date(at.getTime() + 1), limit: 1 });
-    if (later !== undefined) {
-      const version = later.serverSeq - 1;
-      if (version > 0) await this.refuseBelowFloor(id, version, at);
-      return version;
-    }
-    return (await this.parts.events.head(id))?.serverSeq;
-  }
-
-  /** Events up to the floor are gone: the first one that is kept does not prove that the one before it was recorded by `at`. */
-  private async refuseBelowFloor(id: DocumentId, version: number, at: Date): Promise<void> {
-    const { floor, floorAt } = await this.parts.streams.read(id);
-    if (version > floor || (version === floor && (floorAt === undefined || floorAt <= at))) return;
-    throw new HistoryCompactedError(`${this.collection}/${String(id)}`, floor, (await this.parts.events.head(id))?.serverSeq ?? floor);
   }
 }

@@ -61,7 +61,11 @@ export async function openFeature(
   const publisher = new EventPublisher(name, options.collection, () => root.eventBus(), warn);
   const isEverywhere = root.options.publish === 'everywhere';
   const notices = new CommitNotices(isEverywhere ? new AfterCommits([]) : publisher);
-  const watched = await openWatch(root, feed, connection, options);
+  const stores = inPresentShape({ events: new MongooseEventStore(connection, options.eventsCollection), snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection, warn) }, options);
+  const streams = new MongooseStreamStore(connection, options.streamsCollection, random);
+  const reader = new MongooseDocumentReader(connection, options.collection);
+  const caster = new SchemaCaster(model, options.collection, options.versionField);
+  const watched = await openWatch(root, feed, connection, stores.events, options);
   const scheduling = (): SnapshotScheduling | undefined =>
     root.options.snapshotScheduler && {
       options: root.options.snapshotScheduler,
@@ -75,15 +79,15 @@ export async function openFeature(
     {
       committer: new MongooseDocumentCommitter(connection, options, flights, orphans, newFlightId),
       resolver: new MongooseOperationResolver(connection, options, sessions, orphans),
-      reader: new MongooseDocumentReader(connection, options.collection),
+      reader,
       cache: documentCache(root, connection, options, warn),
-      ...inPresentShape({ events: new MongooseEventStore(connection, options.eventsCollection), snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection, warn) }, options),
-      caster: new SchemaCaster(model, options.collection, options.versionField),
+      ...stores,
+      caster,
       scopes,
       afterCommit: new AfterCommits([notices, ...watched.followers]),
       feed: watched.feed,
       hub: watched.hub,
-      streams: new MongooseStreamStore(connection, options.streamsCollection, random),
+      streams,
       audit: new MongooseAuditStore(connection, options, newFlightId),
       adoption: new MongooseAdoptionStore(connection, options, newFlightId),
       pruner: new MongooseHistoryPruner(connection, { ...options, runTransaction: inTransaction, newFlightId }),
@@ -99,9 +103,9 @@ export async function openFeature(
     connection,
     collection: options.collection,
     eventsCollection: options.eventsCollection,
-    events: inPresentShape({ events: new MongooseEventStore(connection, options.eventsCollection), snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection, warn) }, options).events,
-    streams: new MongooseStreamStore(connection, options.streamsCollection, random),
-    castId: (id) => new SchemaCaster(model, options.collection, options.versionField).castId(id),
+    events: stores.events,
+    streams,
+    castId: (id) => caster.castId(id),
     guardCompaction: (guard) => engine.guardCompaction(guard),
   });
   root.syncSources.push(
@@ -109,10 +113,10 @@ export async function openFeature(
       ...options,
       model: name,
       engine,
-      events: new MongooseEventStore(connection, options.eventsCollection),
-      reader: new MongooseDocumentReader(connection, options.collection),
-      streams: new MongooseStreamStore(connection, options.streamsCollection, random),
-      caster: new SchemaCaster(model, options.collection, options.versionField),
+      events: stores.events,
+      reader,
+      streams,
+      caster,
       notices,
       feed: root.options.watchEnabled ? feed : undefined,
     }),

@@ -1,9 +1,7 @@
 import type { Connection } from 'mongoose';
 import { InvalidOptionsError } from '../errors/invalid-options.error.js';
-import { inPresentShape } from '../history/upcasters.js';
+import type { EventStore } from '../history/event-store.js';
 import { MemoryChangeFeed } from '../memory/memory-change-feed.js';
-import { MongooseEventStore } from '../mongoose/mongoose-event-store.js';
-import { MongooseSnapshotStore } from '../mongoose/mongoose-snapshot-store.js';
 import { keepsImages } from '../mongoose/keeps-images.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
 import type { ChangeFeed } from '../watch/change-feed.js';
@@ -25,10 +23,9 @@ export interface OpenedWatch {
  * With `watchEnabled` the database's change stream, else the commits of this process only.
  * @throws InvalidOptionsError when the collection keeps no images and `watchFullDocument: 'required'` asks for them
  */
-export async function openWatch(root: StorageRoot, shared: ChangeFeed, connection: Connection, options: ResolvedFeatureOptions): Promise<OpenedWatch> {
+export async function openWatch(root: StorageRoot, shared: ChangeFeed, connection: Connection, events: EventStore, options: ResolvedFeatureOptions): Promise<OpenedWatch> {
   const { watchEnabled, watchFullDocument, now } = root.options;
   const warn = (message: string): void => root.logger.warn(message);
-  const { events } = inPresentShape({ events: new MongooseEventStore(connection, options.eventsCollection), snapshots: new MongooseSnapshotStore(connection, options.snapshotsCollection, warn) }, options);
   const hubOn = (feed: ChangeFeed): EventHub => new EventHub({ feed, events, eventsCollection: options.eventsCollection, warn });
   if (!watchEnabled) {
     const feed = new MemoryChangeFeed(now);

@@ -62,7 +62,7 @@ export interface SharedOptions extends RetryOptions, LimitOptions {
   cacheTTL?: number;
   /**
    * How many writes of one feature may be unanswered in this process, those of bulks one by one and those in a `session` not counted; one
-   * more gets an `OverloadError`. `0` is refused.
+   * more gets an `OverloadError`. `0` is refused. Each takes at most 4 KB of memory beside what its caller gave it (docs/performance.md).
    * @default 100_000
    */
   maxQueued?: number;

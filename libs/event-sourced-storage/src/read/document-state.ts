@@ -4,6 +4,8 @@ import type { Image } from '../model/diff.js';
 export interface DocumentState {
   /** The stored image, `null` when the document does not exist. Shared: nobody may change it. */
   readonly image: Image | null;
+  /** BSON bytes of the image, where they were measured. */
+  readonly bytes?: number | undefined;
   /** Number of the newest event; `0` without a history. An image with version `0` was written around the storage. */
   readonly version: number;
   /** When the newest event known was recorded, in ms since 1970; `0` when this process does not know. */

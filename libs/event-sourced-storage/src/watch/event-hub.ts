@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { EventAddress, EventStore } from '../history/event-store.js';
 import { cloneValue, idKey } from '../model/bson-values.js';
@@ -76,8 +77,8 @@ export class EventHub extends AfterCommit {
   private subscription: FeedSubscription | undefined;
   private isReading = false;
   private isClosed = false;
-  private pause: NodeJS.Timeout | undefined;
-  private resume: (() => void) | undefined;
+  /** Aborted when nobody listens any more. */
+  private listening = new AbortController();
 
   constructor(private readonly parts: EventHubParts) {
     super();
@@ -103,7 +104,7 @@ export class EventHub extends AfterCommit {
 
   /** Resolves when everything that this process committed has come back and was told, or after the time. */
   async settled(ms: number): Promise<void> {
-    for (const end = performance.now() + ms; this.own.size > 0 && performance.now() < end; ) await new Promise((resume) => setTimeout(resume, 10));
+    for (const end = performance.now() + ms; this.own.size > 0 && performance.now() < end; ) await pause(10);
   }
 
   /** Tells everybody that it is over. Twice is harmless. */
@@ -126,8 +127,8 @@ export class EventHub extends AfterCommit {
     this.waiting.clear();
     this.told.clear();
     this.own.clear();
-    clearTimeout(this.pause);
-    this.resume?.();
+    this.listening.abort();
+    this.listening = new AbortController();
     await subscription?.close();
   }
 
@@ -278,10 +279,7 @@ export class EventHub extends AfterCommit {
   }
 
   private sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.resume = resolve;
-      this.pause = setTimeout(resolve, ms).unref();
-    });
+    return pause(ms, undefined, { signal: this.listening.signal, ref: false }).catch(() => undefined);
   }
 
   private contain(work: () => void): void {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { idKey } from '../model/bson-values.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { UnrecordedChange } from './change-feed.js';
@@ -28,13 +29,13 @@ const pauseMs = 500;
 export class UnrecordedChanges {
   private readonly waiting = new Map<string, DocumentId>();
   private working: Promise<void> | undefined;
-  private isClosed = false;
+  private readonly closing = new AbortController();
   private hasOverflown = false;
 
   constructor(private readonly parts: UnrecordedParts) {}
 
   hear({ documentId }: UnrecordedChange): void {
-    if (this.isClosed) return;
+    if (this.closing.signal.aborted) return;
     if (this.waiting.size >= mostWaiting) {
       if (!this.hasOverflown) this.parts.warn(`${this.parts.address(documentId)} and more were changed around the storage than are looked at one by one: run verifyAll(), then rebuild()`);
       this.hasOverflown = true;
@@ -46,7 +47,7 @@ export class UnrecordedChanges {
 
   /** Looks at nothing more; resolves when the last look is over. */
   async close(): Promise<void> {
-    this.isClosed = true;
+    this.closing.abort();
     this.waiting.clear();
     await this.working;
   }
@@ -72,9 +73,10 @@ export class UnrecordedChanges {
       const recorded = await this.parts.record(id);
       if (recorded !== undefined) warn(`${address(id)}@${recorded} records a change that was made around the storage`);
     } catch (error) {
-      if (isUnavailable(error) && !this.isClosed) {
+      const { signal } = this.closing;
+      if (isUnavailable(error) && !signal.aborted) {
         this.waiting.set(key, id);
-        await new Promise((resume) => setTimeout(resume, pauseMs));
+        await pause(pauseMs, undefined, { signal }).catch(() => undefined);
         return;
       }
       warn(`${address(id)} was changed around the storage, and could not be ${mode === 'warn' ? 'compared with its history' : 'recorded'}: ${error instanceof Error ? error.message : String(error)}`);

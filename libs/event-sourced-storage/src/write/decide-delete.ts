@@ -2,10 +2,8 @@ import { DocumentNotFoundError } from '../errors/document-not-found.error.js';
 import { HistoryMissingError } from '../errors/history-missing.error.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentState } from '../read/document-state.js';
-import { buildEvent } from './build-event.js';
+import { buildChange } from './build-change.js';
 import { checkExpectedVersion } from './check-expected-version.js';
-import { checkLimits } from './check-limits.js';
-import { facts } from './decide-upsert.js';
 import type { Decision, WriteRequest } from './write-command.js';
 import type { WriteTools } from './write-tools.js';
 
@@ -32,11 +30,9 @@ export async function decideDelete(
   }
   if (base.version === 0) throw new HistoryMissingError(request.address);
   const now = Math.max(tools.now(), base.timestamp);
-  const { bytes } = checkLimits(request, null, before, tools);
-  const event = buildEvent(request, base, { operation: 'delete', deletedDoc: before }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: null, bytes },
+    change: buildChange(request, base, null, { operation: 'delete', deletedDoc: before }, now, tools),
     answer: () => ({ deleted: true, version: base.version + 1 }),
   };
 }

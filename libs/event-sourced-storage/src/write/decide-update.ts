@@ -5,11 +5,9 @@ import { cloneValue, InvalidValueError, sameValue } from '../model/bson-values.j
 import type { Diff, DiffPaths, Image } from '../model/diff.js';
 import type { MaybePromise } from '../model/promises.js';
 import type { DocumentState } from '../read/document-state.js';
-import { buildEvent } from './build-event.js';
+import { buildChange } from './build-change.js';
 import { checkExpectedVersion } from './check-expected-version.js';
-import { checkLimits } from './check-limits.js';
 import { computeDiff } from './compute-diff.js';
-import { facts } from './decide-upsert.js';
 import { type Edit, runEdit } from './run-edit.js';
 import type { Decision, WriteRequest } from './write-command.js';
 import type { WriteTools } from './write-tools.js';
@@ -44,12 +42,11 @@ export async function decideUpdate(
 
   const { versionField } = tools.options;
   const stored: Image = { ...after, [versionField]: base.version + 1 };
-  const { bytes, documentBytes } = checkLimits(request, stored, diff, tools);
+  const change = buildChange(request, base, stored, { operation: 'update', diff }, now, tools);
   warnOfLongHistory(request, base.version + 1, tools);
-  const event = buildEvent(request, base, { operation: 'update', diff }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before, after: stored, bytes, documentBytes },
+    change,
     answer: () => ({
       document: cloneValue(stored),
       diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set), unset: [...diff.unset] },

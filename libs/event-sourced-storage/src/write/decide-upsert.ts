@@ -5,8 +5,7 @@ import { cloneValue, InvalidValueError } from '../model/bson-values.js';
 import { refuseUnnameableFields } from '../model/diff-path.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentState } from '../read/document-state.js';
-import { buildEvent } from './build-event.js';
-import { checkLimits } from './check-limits.js';
+import { buildChange } from './build-change.js';
 import type { Decision, WriteRequest } from './write-command.js';
 import type { WriteTools } from './write-tools.js';
 
@@ -37,11 +36,9 @@ export async function decideUpsert(
   const cast = await tools.caster.castNew(request.documentId, data, new Date(now));
   const after: Image = { ...cast, [tools.options.versionField]: base.version + 1 };
   checkNames(request, after);
-  const { bytes, documentBytes } = checkLimits(request, after, after, tools);
-  const event = buildEvent(request, base, { operation: 'create', createdDoc: after }, { ...facts(tools), now });
   return {
     kind: 'change',
-    change: { documentId: request.documentId, key: request.key, expectedVersion: base.version, event, before: null, after, bytes, documentBytes, ...(request.isNewId === true ? { isNewId: true } : {}) },
+    change: buildChange(request, base, after, { operation: 'create', createdDoc: after }, now, tools),
     answer: () => ({ document: cloneValue(after), created: true }),
   };
 }
@@ -62,9 +59,4 @@ function checkNames(request: WriteRequest, image: Image): void {
     if (error instanceof InvalidValueError) throw new DocumentValidationError(request.address, { [error.path]: error.reason }, { cause: error });
     throw error;
   }
-}
-
-/** What every event of this feature takes from it. */
-export function facts(tools: WriteTools): { schemaVersion: number | undefined; transactionId: string | undefined } {
-  return { schemaVersion: tools.options.schemaVersion, transactionId: tools.transactionId };
 }

@@ -43,8 +43,8 @@ export class Lane {
   stage(write: StagedWrite): void {
     this.staged.push(write);
     if (write.change === undefined) return;
-    const { event, after } = write.change;
-    this.tip = { image: after, version: event.serverSeq, timestamp: event.timestamp.getTime(), source: 'staged' };
+    const { event, after, documentBytes } = write.change;
+    this.tip = { image: after, bytes: documentBytes, version: event.serverSeq, timestamp: event.timestamp.getTime(), source: 'staged' };
   }
 
   /** Whether a change with this operation is under way already. */

@@ -1,12 +1,9 @@
-import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import type { EventStore } from '../history/event-store.js';
+import { presentState } from '../history/present-state.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
 import type { DocumentReader, TransactionSession } from '../read/document-reader.js';
-import { type DocumentState, versionOf } from '../read/document-state.js';
+import type { DocumentState } from '../read/document-state.js';
 import type { WriteRequest } from './write-command.js';
-
-/** Document and history are two reads; between them the document may come and go a few times, hardly more. */
-const looks = 5;
 
 /** What {@link loadState} reads from. */
 export interface StateSources {
@@ -22,17 +19,15 @@ export interface StateSources {
  * A missing document goes on from the tombstone of its history, if it has one.
  * @throws HistoryCorruptError when the document is gone but its history does not end in a delete
  */
-export async function loadState(sources: StateSources, request: Pick<WriteRequest, 'documentId' | 'key' | 'address'>, session?: TransactionSession): Promise<DocumentState> {
+export async function loadState(
+  { reader, events, options, readPath }: StateSources,
+  { documentId, key, address }: Pick<WriteRequest, 'documentId' | 'key' | 'address'>,
+  session?: TransactionSession,
+): Promise<DocumentState> {
   const how = session === undefined ? ({ level: 'newest' } as const) : { session };
-  const timestamp = sources.readPath.lastTimestamp(request.key);
-  for (let look = 1; ; look++) {
-    const image = await sources.reader.read(request.documentId, how);
-    if (image !== null) return { image, version: versionOf(image, sources.options.versionField), timestamp, source: 'fresh' };
-    const head = await sources.events.head(request.documentId, how);
-    if (head === null) return { image: null, version: 0, timestamp, source: 'fresh' };
-    if (head.operation === 'delete') return { image: null, version: head.serverSeq, timestamp: Math.max(timestamp, head.timestamp.getTime()), source: 'fresh' };
-    if (look === looks || session !== undefined) {
-      throw new HistoryCorruptError(request.address, `the document is gone, but its history ends in ${head.operation} ${head.serverSeq}, not in a delete`);
-    }
-  }
+  const timestamp = readPath.lastTimestamp(key);
+  const present = await presentState({ documents: reader, events, versionField: options.versionField, address: () => address }, documentId, how);
+  if (present === null) return { image: null, version: 0, timestamp, source: 'fresh' };
+  const { image, version, deletedAt } = present;
+  return { image, version, timestamp: Math.max(timestamp, deletedAt?.getTime() ?? 0), source: 'fresh' };
 }

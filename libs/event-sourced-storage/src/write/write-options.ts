@@ -27,19 +27,19 @@ export type ExpectedVersion = number | 'no-document' | 'any';
 /** Options of `findOneAndUpsert`. */
 export interface UpsertOptions extends WriteOptions {
   /** `'no-document'` refuses an existing document with a `VersionConflictError`. Default `'any'`: it is answered as it is. */
-  readonly expectedVersion?: 'no-document' | 'any';
+  readonly expectedVersion?: Exclude<ExpectedVersion, number>;
 }
 
 /** Options of `findOneAndUpdate`. */
 export interface UpdateOptions extends WriteOptions {
   /** The version (from 1) that the edit is meant for, else `VersionConflictError`. Default `'any'`. */
-  readonly expectedVersion?: number | 'any';
+  readonly expectedVersion?: Exclude<ExpectedVersion, 'no-document'>;
 }
 
 /** Options of `deleteOne`. */
 export interface DeleteOptions extends WriteOptions {
   /** The version (from 1) that may be deleted; another one, or no document, is a `VersionConflictError`. Default `'any'`. */
-  readonly expectedVersion?: number | 'any';
+  readonly expectedVersion?: Exclude<ExpectedVersion, 'no-document'>;
   /** Throw `DocumentNotFoundError` instead of answering `{ deleted: false }`. Default `false`. */
   readonly throwIfMissing?: boolean;
 }
