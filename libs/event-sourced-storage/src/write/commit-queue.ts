@@ -17,6 +17,8 @@ import type { DocumentCommitter } from './document-committer.js';
 import { Lane, type StagedWrite } from './lane.js';
 import { loadState } from './load-state.js';
 import { outageDelay, retryDelay } from './retry-delay.js';
+import { Slices } from './slices.js';
+import { TakeOff } from './take-off.js';
 import type { Decision, WriteCommand, WriteRequest } from './write-command.js';
 import { TaskEndings } from './task-endings.js';
 import { type TaskLimits, WriteTask } from './write-task.js';
@@ -34,8 +36,6 @@ export interface QueueParts {
   readonly isUnavailable: (error: unknown) => boolean;
 }
 
-/** Decisions in a row after which other work of the process gets a turn. */
-const longestSlice = 250;
 /** How long a call whose time is over waits for the answer of a commit that may be under way, in ms. */
 const graceMs = 500;
 /** How long a flight of contended documents waits for their edits, in ms: what was read gets old meanwhile. */
@@ -55,12 +55,12 @@ export class CommitQueue {
   private readonly onCall = new Set<Lane>();
   private readonly contention = new Contention();
   private readonly endings: TaskEndings;
+  private readonly takeOff = new TakeOff();
+  private readonly slices = new Slices((row) => this.launch(row));
   private onCallFlying = false;
   private queued = 0;
   private stagedChanges = 0;
   private flying = 0;
-  private slice = 0;
-  private launching = false;
   private closed = false;
   private drained: (() => void) | undefined;
 
@@ -137,7 +137,8 @@ export class CommitQueue {
         this.blocked.add(lane);
         break;
       }
-      if (++this.slice > longestSlice) await this.nextTurn();
+      const turn = this.slices.next();
+      if (turn !== undefined) await turn;
       if (lane.run !== run) return;
       await this.stageOne(lane, task, () => lane.run !== run || task.isSettled);
       if (lane.run !== run) return;
@@ -184,6 +185,7 @@ export class CommitQueue {
     lane.stage({ task, change, answer, base });
     this.stagedChanges++;
     this.makeReady(lane);
+    if (this.stagedChanges >= this.takeOff.enough) this.fill();
   }
 
   private async takeAnswer(lane: Lane, task: WriteTask, base: DocumentState, answer: () => unknown, isOver: () => boolean): Promise<void> {
@@ -216,7 +218,7 @@ export class CommitQueue {
 
   private stateOf(entry: CachedDocument | undefined, request: WriteRequest): MaybePromise<DocumentState> {
     if (entry === undefined) return loadState(this.parts, request);
-    return { image: entry.image, version: entry.version, timestamp: entry.timestamp, source: 'cached' };
+    return { image: entry.image, bytes: entry.bytes, version: entry.version, timestamp: entry.timestamp, source: 'cached' };
   }
 
   private readFailed(lane: Lane, task: WriteTask, error: unknown): void {
@@ -236,15 +238,6 @@ export class CommitQueue {
     this.pause(lane, task);
   }
 
-  private nextTurn(): Promise<void> {
-    return new Promise((resume) => {
-      setImmediate(() => {
-        this.slice = 0;
-        resume();
-      });
-    });
-  }
-
   // ---- committing
 
   private makeReady(lane: Lane): void {
@@ -255,23 +248,22 @@ export class CommitQueue {
 
   /** In the next turn of the event loop: callers that an ended flight has just answered get on board of the next one. */
   private launchSoon(): void {
-    if (this.launching || this.ready.size + this.onCall.size + this.blocked.size === 0) return;
-    this.launching = true;
-    setImmediate(() => {
-      this.launching = false;
-      this.slice = 0;
-      this.launch();
-    });
+    if (this.ready.size + this.onCall.size + this.blocked.size > 0) this.slices.schedule();
   }
 
-  private launch(): void {
+  private launch(row: number): void {
+    if (!this.takeOff.waitsForMore(this.stagedChanges, row)) this.fill();
+    if (!this.onCallFlying && this.onCall.size > 0 && this.stagedChanges < this.parts.options.maxFlightChanges) void this.flyOnCall();
+    this.unblock();
+  }
+
+  /** Starts as many flights as may be in the air, if there is something to carry. */
+  private fill(): void {
     while (this.flying < this.parts.options.flights && this.ready.size > 0) {
       const lanes = this.board(this.ready);
       if (lanes.length === 0) break;
       void this.fly(lanes);
     }
-    if (!this.onCallFlying && this.onCall.size > 0 && this.stagedChanges < this.parts.options.maxFlightChanges) void this.flyOnCall();
-    this.unblock();
   }
 
   /** One flight of contended documents at a time, beside the others: what they lose must not hold up those who lose nothing. */
@@ -283,7 +275,11 @@ export class CommitQueue {
     await this.stageOnCall(lanes);
     const boarded = this.board(lanes.filter((lane) => lane.staged.length > 0 && lane.inFlight.length === 0));
     for (const lane of lanes) lane.isOnCall = false;
-    if (boarded.length > 0) this.contention.landed(await this.carry(boarded));
+    if (boarded.length > 0) {
+      const outcomes = await this.carry(boarded);
+      this.contention.landed(!outcomes.flat().some(({ kind }) => kind === 'conflict'));
+      this.answer(this.land(boarded, outcomes), boarded);
+    }
     this.onCallFlying = false;
     for (const lane of lanes) this.makeReady(lane);
     for (const lane of lanes) this.stage(lane);
@@ -330,24 +326,24 @@ export class CommitQueue {
 
   private async fly(lanes: readonly Lane[]): Promise<void> {
     this.flying++;
-    await this.carry(lanes);
+    const outcomes = await this.carry(lanes);
     this.flying--;
+    const answers = this.land(lanes, outcomes);
+    this.takeOff.landed(outcomes.flat().length, this.stagedChanges);
+    // first the next flight, then the answers: the server works while they are given
+    if (this.stagedChanges >= this.takeOff.enough) this.fill();
+    this.answer(answers, lanes);
     this.launchSoon();
   }
 
-  /** Commits what is on board of these lanes. @returns whether no race was lost */
-  private async carry(lanes: readonly Lane[]): Promise<boolean> {
+  /** Commits what is on board of these lanes. @returns what became of the changes of each lane */
+  private async carry(lanes: readonly Lane[]): Promise<CommitOutcome[][]> {
     const boarded = lanes.map((lane) => changesOf(lane.inFlight));
     let deadline = 0;
     for (const { inFlight } of lanes) for (const { task } of inFlight) deadline = Math.max(deadline, task.deadline);
     const outcomes = await this.commit(boarded.flat(), deadline);
     let next = 0;
-    for (const [index, lane] of lanes.entries()) {
-      const count = boarded[index]?.length ?? 0;
-      this.land(lane, outcomes.slice(next, next + count));
-      next += count;
-    }
-    return !outcomes.some(({ kind }) => kind === 'conflict');
+    return boarded.map((changes) => outcomes.slice(next, (next += changes.length)));
   }
 
   private async commit(changes: readonly DocumentChange[], deadline: number): Promise<readonly CommitOutcome[]> {
@@ -359,34 +355,38 @@ export class CommitQueue {
     }
   }
 
-  private land(lane: Lane, outcomes: readonly CommitOutcome[]): void {
-    const landed = lane.inFlight;
-    lane.inFlight = [];
-    if (outcomes.every((outcome) => outcome.kind === 'committed')) {
-      this.landCommitted(lane, landed);
-    } else {
-      this.landFailed(lane, landed, outcomes);
-    }
-    this.stage(lane);
-    this.disposeIfIdle(lane);
+  /** @returns the writes that are to be answered, in order */
+  private land(lanes: readonly Lane[], outcomes: readonly (readonly CommitOutcome[])[]): StagedWrite[] {
+    return lanes.flatMap((lane, index) => {
+      const landed = lane.inFlight;
+      const found = outcomes[index] as readonly CommitOutcome[];
+      lane.inFlight = [];
+      if (found.every((outcome) => outcome.kind === 'committed')) return this.landCommitted(lane, landed);
+      this.landFailed(lane, landed, found);
+      return [];
+    });
   }
 
-  private landCommitted(lane: Lane, landed: readonly StagedWrite[]): void {
+  private landCommitted(lane: Lane, landed: readonly StagedWrite[]): StagedWrite[] {
     lane.mustBeFresh = false;
     this.contention.won(lane.key);
     const last = changesOf(landed).at(-1);
     if (last !== undefined) void this.parts.readPath.committed(lane.key, last.event.serverSeq, last.event.timestamp.getTime(), last.after, last.documentBytes);
-    this.answerAll(landed);
-    this.answerAll(takeLeadingAnswers(lane));
+    const answers = [...landed, ...takeLeadingAnswers(lane)];
     if (lane.staged.length > 0) this.makeReady(lane);
     else if (lane.tip !== undefined) lane.tip = { ...lane.tip, source: 'cached' };
+    return answers;
   }
 
-  private answerAll(writes: readonly StagedWrite[]): void {
+  private answer(writes: readonly StagedWrite[], lanes: readonly Lane[]): void {
     for (const { task, change, answer } of writes) {
       if (answer === repetition) void this.endings.answerFirstResult(task);
       else task.answer(answer);
       if (change !== undefined) this.parts.afterCommit.notify({ event: change.event, document: change.after });
+    }
+    for (const lane of lanes) {
+      this.stage(lane);
+      this.disposeIfIdle(lane);
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import { applyDiff } from '../history/apply-diff.js';
 import { byteSize, fieldSize, InvalidValueError, sameValue } from '../model/bson-values.js';

@@ -1,0 +1,27 @@
+import { longestSlice } from './slices.js';
+
+/**
+ * From so many writers on a flight leaves with half of them: the others are decided while it is in the air, so that this process and the
+ * server work at the same time. With fewer, the commands of a second flight cost more than the waiting (docs/decisions/0015).
+ */
+const pairsFrom = 256;
+
+/** How many changes a flight waits for within a turn of the event loop. With the turn it leaves anyway: nobody waits for a timer. */
+export class TakeOff {
+  private company = 1;
+
+  /** @param landed changes that have just landed @param staged changes that were decided meanwhile */
+  landed(landed: number, staged: number): void {
+    this.company = Math.max(1, landed + staged);
+  }
+
+  /** With so many on board nobody is worth waiting for. */
+  get enough(): number {
+    return this.company < pairsFrom ? this.company : Math.ceil(this.company / 2);
+  }
+
+  /** Whether the turn ends without a take-off, because a slice that comes at once may bring the rest. @param row slices so far */
+  waitsForMore(staged: number, row: number): boolean {
+    return row > 0 && staged < this.enough && row * longestSlice <= this.enough;
+  }
+}
