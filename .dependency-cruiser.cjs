@@ -98,7 +98,7 @@ module.exports = {
       name: 'declared-packages',
       comment: 'a published workspace declares what it imports in its own package.json',
       severity: 'error',
-      from: { path: '^libs/[^/]+/src/', pathNot: [test, `${library}testing/`] }, // testing/ is not shipped
+      from: { path: '^libs/[^/]+/src/', pathNot: [test, `${library}testing/`, `${client}testing/`] }, // testing/ is not shipped
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer'] }, // an optional peer counts as both: peerDependenciesMeta is read as a list too
     },
     {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
-import type { CompactManyProgress, DocumentEvent } from 'nestjs-event-sourced-storage';
-import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
+import type { CompactManyProgress } from 'nestjs-event-sourced-storage';
+import { databaseName, dropDatabase, type GamesApp, startGames, withHistory as historyOf } from '../support/games.js';
+import { numbers, upTo } from '../support/numbers.js';
 import { everythingStored } from '../support/traces.js';
 
 const { ObjectId } = mongoose.Types;
@@ -9,9 +10,6 @@ type Id = mongoose.Types.ObjectId;
 const database = databaseName('compaction');
 /** How many documents are compacted under a reader: `npm run proof` takes more. */
 const documents = Number(process.env['PROOF_COMPACTIONS'] ?? '100');
-
-const upTo = (last: number, from = 1): number[] => Array.from({ length: Math.max(0, last - from + 1) }, (_, index) => from + index);
-const numbers = (events: readonly DocumentEvent<Game>[]): number[] => events.map(({ serverSeq }) => serverSeq);
 
 async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -34,12 +32,7 @@ describe('compaction', () => {
     await app?.close();
   });
 
-  /** A document with a history of `length` events; event `n` leaves `gold: n`. */
-  async function withHistory(length: number, id: Id = new ObjectId()): Promise<Id> {
-    await app.games.findOneAndUpsert({ _id: id, name: 'raid', gold: 1 }, 'creator');
-    await Promise.all(upTo(length, 2).map(() => app.games.findOneAndUpdate(id, (game) => void (game.gold += 1), 'editor')));
-    return id;
-  }
+  const withHistory = (length: number, id?: Id): Promise<Id> => historyOf(app, length, id);
 
   const stored = async (id: Id): Promise<number[]> => {
     const events = await app.events().find({ '_id.d': id }).toArray();

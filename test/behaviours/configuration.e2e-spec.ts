@@ -246,9 +246,10 @@ describe('configuration', () => {
     const games = storage<Game>(app, 'Game');
     const { document } = await games.findOneAndUpsert({ name: 'raid' }, 'x');
     await games.findOneAndUpdate(document._id, (game) => void (game.gold = 1), 'x');
-    expect(logger.warnings).toEqual([]);
+    const warned = (): string[] => logger.warnings.filter((line) => line.startsWith('warned/'));
+    expect(warned()).toEqual([]);
     await games.findOneAndUpdate(document._id, (game) => void (game.extra = 'x'.repeat(2_000)), 'x');
-    expect(logger.warnings).toEqual([expect.stringMatching(new RegExp(`^warned/${document._id.toHexString()}.*warnEventBytes`))]);
+    expect(warned()).toEqual([expect.stringMatching(new RegExp(`^warned/${document._id.toHexString()}.*warnEventBytes`))]);
   });
 
   it('row 59: a history that grows long is said so in the log, at each multiple of warnHistoryLength', async () => {
@@ -257,7 +258,7 @@ describe('configuration', () => {
     const games = storage<Game>(app, 'Game');
     const { document } = await games.findOneAndUpsert({ name: 'raid' }, 'x');
     for (let turn = 0; turn < 10; turn++) await games.findOneAndUpdate(document._id, (game) => void (game.gold += 1), 'x');
-    expect(logger.warnings).toEqual([5, 10].map((length) => expect.stringMatching(new RegExp(`^long/${document._id.toHexString()}.*\\b${length}\\b`))));
+    expect(logger.warnings.filter((line) => line.startsWith('long/'))).toEqual([5, 10].map((length) => expect.stringMatching(new RegExp(`^long/${document._id.toHexString()}.*\\b${length}\\b`))));
   });
 
   it('row 59: names of collections and of the version field are what the options say', async () => {

@@ -4,29 +4,34 @@ import mongoose from 'mongoose';
 import { type DeliveryContext, type DocumentEvent, type DurableHandler, DurableHandlers, DurableEventsHandler, type DurableHandlerOptions, InvalidOptionsError } from 'nestjs-event-sourced-storage';
 import { databaseName, dropDatabase, Game, type GamesApp, startGames } from '../support/games.js';
 import { Log } from '../support/log.js';
+import { firsts, numbers as numbersOf, upTo } from '../support/numbers.js';
 import { gate, until } from '../support/until.js';
 
 const { ObjectId } = mongoose.Types;
 const database = databaseName('durable');
 type Event = DocumentEvent<Game>;
 
-/** A handler that does what the test says, and keeps what it was given. */
+/**
+ * A handler that does what the test says, and keeps what it was given. Nobody dies here, so no lease has to run out: one that did, on a
+ * machine that stood still, would give a part to another process, and some events to the handler twice.
+ */
 function handlerOf(options: Partial<DurableHandlerOptions>, behaviour: (event: Event, context: DeliveryContext) => unknown = () => undefined) {
   const seen: { readonly id: string; readonly serverSeq: number; readonly deliveryId: string; readonly attempt: number }[] = [];
-  @DurableEventsHandler({ name: 'board', model: Game.name, from: 'beginning', retryDelayMs: 1, maxRetryDelayMs: 5, leaseMs: 2_000, ...options })
+  @DurableEventsHandler({ name: 'board', model: Game.name, from: 'beginning', retryDelayMs: 1, maxRetryDelayMs: 5, leaseMs: 600_000, ...options })
   class Handler implements DurableHandler<Game> {
     async handle(event: Event, context: DeliveryContext): Promise<void> {
       seen.push({ id: String(event.documentId), serverSeq: event.serverSeq, deliveryId: context.deliveryId, attempt: context.attempt });
       await behaviour(event, context);
     }
   }
-  const numbers = (id: unknown): number[] => seen.filter((each) => each.id === String(id)).map(({ serverSeq }) => serverSeq);
+  const numbers = (id: unknown): number[] => numbersOf(seen.filter((each) => each.id === String(id)));
   return { type: Handler as Type<DurableHandler<Game>>, seen, numbers };
 }
 
-const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => index + first);
-/** First deliveries: every number once, in the order in which it came first. */
-const firsts = (numbers: readonly number[]): number[] => [...new Set(numbers)];
+/** How much a handler finds that is added later; `npm run proof` takes more. */
+const backlog = Number(process.env['PROOF_BACKLOG'] ?? 120);
+/** A cap, not a measure. */
+const backlogMs = 20_000 + 10 * backlog;
 const addGold = (game: Game): void => void (game.gold += 1);
 
 describe('durable handlers', () => {
@@ -43,10 +48,10 @@ describe('durable handlers', () => {
     open.push(app);
     return app;
   }
-  async function create(app: GamesApp, events: number): Promise<mongoose.Types.ObjectId> {
-    const { document } = await app.games.findOneAndUpsert({ name: 'raid' }, 'test');
-    for (let count = 1; count < events; count++) await app.games.findOneAndUpdate(document._id, addGold, 'test');
-    return document._id;
+  async function create(app: GamesApp, events: number, _id = new ObjectId()): Promise<mongoose.Types.ObjectId> {
+    await app.games.findOneAndUpsert({ _id, name: 'raid' }, 'test');
+    for (let count = 1; count < events; count++) await app.games.findOneAndUpdate(_id, addGold, 'test');
+    return _id;
   }
   const durable = (app: GamesApp): DurableHandlers => app.app.get(DurableHandlers);
   const stop = async (app: GamesApp): Promise<void> => {
@@ -66,9 +71,10 @@ describe('durable handlers', () => {
 
   it('a new handler begins with the first event and goes on with the live ones, none missing, while writes go on', async () => {
     const writer = await start();
-    const ids = await Promise.all(upTo(30).map(() => create(writer, 4)));
+    const each = Math.ceil(backlog / 30);
+    const ids = await Promise.all(upTo(30).map(() => create(writer, each)));
     const state = { isWriting: true };
-    const written = new Map(ids.map((id) => [String(id), 4]));
+    const written = new Map(ids.map((id) => [String(id), each]));
     const writing = (async () => {
       while (state.isWriting) {
         await Promise.all(
@@ -80,13 +86,16 @@ describe('durable handlers', () => {
       }
     })();
     const board = handlerOf({});
-    await start([board]);
-    await until(() => new Set(board.seen.map(({ id }) => id)).size === 30, 'all documents');
-    state.isWriting = false;
-    await writing;
-    await until(() => ids.every((id) => firsts(board.numbers(id)).length === written.get(String(id))), 'all events');
+    try {
+      await start([board]);
+      await until(() => new Set(board.seen.map(({ id }) => id)).size === 30, 'all documents', backlogMs);
+    } finally {
+      state.isWriting = false;
+      await writing;
+    }
+    await until(() => ids.every((id) => firsts(board.numbers(id)).length === written.get(String(id))), 'all events', backlogMs);
     for (const id of ids) expect(firsts(board.numbers(id))).toEqual(upTo(written.get(String(id)) ?? 0));
-  });
+  }, 40_000 + 3 * backlogMs);
 
   it('after a restart it goes on behind what it has handled', async () => {
     const board = handlerOf({});
@@ -157,7 +166,9 @@ describe('durable handlers', () => {
     await until(async () => (await app.raw('effects').countDocuments({ d: id })) === 4, 'four effects');
     const effects = await app.raw('effects').find({ d: id }).toArray();
     expect(effects.map(({ v }) => v as number).toSorted((a, b) => a - b)).toEqual(upTo(4));
-    expect(board.numbers(id)).toEqual([1, 2, 2, 2, 3, 4]);
+    // a transaction that lost a race runs again, with the same attempt
+    expect(firsts(board.numbers(id))).toEqual(upTo(4));
+    expect(new Set(board.seen.filter(({ serverSeq }) => serverSeq === 2).map(({ attempt }) => attempt))).toEqual(new Set([1, 2, 3]));
   });
 
   it('a failing event is tried again with the same delivery id, and later ones wait', async () => {
@@ -175,17 +186,16 @@ describe('durable handlers', () => {
   it('a poisoned document parks only itself, and redeliver() restores its order', async () => {
     let isPoisonous = true;
     const done: number[] = [];
+    const poisoned = new ObjectId(); // known before the first event may come
     const board = handlerOf({ maxAttempts: 2 }, (event) => {
-      if (String(event.documentId) !== String(poisoned)) return;
+      if (!poisoned.equals(event.documentId as mongoose.Types.ObjectId)) return;
       if (event.serverSeq === 2 && isPoisonous) throw new Error('poison');
       done.push(event.serverSeq);
     });
-    let poisoned: unknown;
     const app = await start([board]);
-    poisoned = await create(app, 1);
-    await app.games.findOneAndUpdate(poisoned as mongoose.Types.ObjectId, addGold, 'test');
+    await create(app, 2, poisoned);
     await until(async () => (await durable(app).parked('board')).length === 1, 'the parked document');
-    await app.games.findOneAndUpdate(poisoned as mongoose.Types.ObjectId, addGold, 'test');
+    await app.games.findOneAndUpdate(poisoned, addGold, 'test');
     const tries = board.seen.length;
     const healthy = await create(app, 3);
     await until(() => board.numbers(healthy).length === 3, 'the healthy document');
@@ -197,32 +207,34 @@ describe('durable handlers', () => {
     expect(await durable(app).status('board')).toMatchObject({ parked: 1, oldestParkedMs: expect.any(Number), lastError: expect.stringContaining('poison') });
 
     isPoisonous = false;
-    expect(await durable(app).redeliver('board', poisoned as mongoose.Types.ObjectId)).toBe(1);
+    expect(await durable(app).redeliver('board', poisoned)).toBe(1);
     await until(async () => (await durable(app).status('board')).parked === 0, 'nothing parked');
-    await app.games.findOneAndUpdate(poisoned as mongoose.Types.ObjectId, addGold, 'test');
+    await app.games.findOneAndUpdate(poisoned, addGold, 'test');
     await until(() => done.length >= 4, 'the live one');
-    expect(done).toEqual(upTo(4));
+    expect(firsts(done)).toEqual(upTo(4));
   });
 
   it('a parked document stays parked over a restart, and a redelivery that fails parks it again', async () => {
     const poison = (): never => {
       throw new Error('poison');
     };
-    const board = handlerOf({ maxAttempts: 1 }, poison);
+    // one part: what is told later is handled later
+    const board = handlerOf({ maxAttempts: 1, partitions: 1 }, poison);
     const first = await start([board]);
     const id = await create(first, 2);
-    await until(async () => (await durable(first).parked('board')).length === 1, 'parked');
+    const before = await until(async () => (await durable(first).parked('board'))[0], 'parked');
     await stop(first);
-    const again = handlerOf({ maxAttempts: 1 }, poison);
+    const again = handlerOf({ maxAttempts: 1, partitions: 1 }, poison);
     const app = await start([again]);
     await app.games.findOneAndUpdate(id, addGold, 'test');
     const other = await create(app, 1);
     await until(() => again.numbers(other).length === 1, 'the other document');
     expect(again.numbers(id)).toEqual([]);
     await durable(app).redeliver('board', id);
-    await until(() => again.numbers(id).length === 1, 'the redelivery');
-    await until(async () => (await durable(app).parked('board')).length === 2, 'parked again');
-    expect(again.numbers(id)).toEqual([1]);
+    await until(() => again.numbers(id).length > 0, 'the redelivery');
+    const parkedAgain = async (): Promise<boolean> => (await durable(app).parked('board')).some(({ documentId, parkedAt }) => id.equals(documentId as mongoose.Types.ObjectId) && parkedAt > before.parkedAt);
+    await until(parkedAgain, 'parked again');
+    expect(firsts(again.numbers(id))).toEqual([1]); // and nothing behind it
   });
 
   it('discard() gives up the failed event, or all that wait', async () => {
@@ -238,17 +250,18 @@ describe('durable handlers', () => {
     await until(async () => (await durable(app).parked('board')).length === 0, 'none parked');
     await app.games.findOneAndUpdate(other, addGold, 'test');
     await until(() => board.numbers(other).includes(5), 'the live one');
-    expect(board.numbers(one)).toEqual(upTo(4));
-    expect(board.numbers(other)).toEqual([1, 2, 5]);
+    expect(firsts(board.numbers(one))).toEqual(upTo(4));
+    expect(firsts(board.numbers(other))).toEqual([1, 2, 5]);
   });
 
   it('a handler that hangs is given up after its time, told so, and its document parked', async () => {
     const aborted: string[] = [];
     const held = gate();
-    const board = handlerOf({ maxAttempts: 2, timeoutMs: 50, partitions: 1 }, async (event, { session, signal }) => {
+    // what comes after the one that hangs has that time too, and as many attempts
+    const board = handlerOf({ maxAttempts: 4, timeoutMs: 500, partitions: 1 }, async (event, { session, signal }) => {
       if (event.operation !== 'create') return;
+      signal.addEventListener('abort', () => aborted.push(String(signal.reason))); // before it waits for anything
       await app.raw('effects').insertOne({ late: false }, { session: session as mongoose.mongo.ClientSession });
-      signal.addEventListener('abort', () => aborted.push(String(signal.reason)));
       await held.passed;
       await app.raw('effects').insertOne({ late: true }, { session: session as mongoose.mongo.ClientSession });
     });
@@ -256,45 +269,48 @@ describe('durable handlers', () => {
     await app.connection.createCollection('effects');
     await create(app, 2);
     await until(async () => (await durable(app).parked('board')).length === 1, 'parked');
-    expect(aborted).toHaveLength(2);
+    expect(aborted).toEqual(upTo(4).map(() => expect.stringContaining('no answer within 500 ms')));
     held.open();
     const healthy = await create(app, 1);
     await until(async () => (await app.raw('effects').countDocuments()) > 0, 'the effects of the next document');
-    expect(board.numbers(healthy)).toEqual([1]);
+    expect(firsts(board.numbers(healthy))).toEqual([1]);
     expect((await app.raw('effects').find().toArray()).map(({ late }) => late as boolean)).toEqual([false, true]);
   });
 
   it('pause() stops it in every process, and resume() goes on where it stopped', async () => {
-    const boards = [handlerOf({}), handlerOf({})] as const;
-    const [one, other] = [await start([boards[0]]), await start([boards[1]])];
+    const all: number[] = []; // of both processes, in the order of their calls
+    const board = () => handlerOf({}, (event) => all.push(event.serverSeq));
+    const [one, other] = [await start([board()]), await start([board()])];
     const id = await create(one, 2);
-    const all = (): number[] => boards.flatMap((board) => board.numbers(id));
-    await until(() => all().length === 2, 'two deliveries');
+    await until(() => firsts(all).length === 2, 'two deliveries');
     await durable(other).pause('board');
-    await until(async () => [one, other].flatMap((app) => app).length > 0 && (await durable(one).status('board')).ownPartitions.length + (await durable(other).status('board')).ownPartitions.length === 0, 'nobody works');
+    await until(async () => (await durable(one).status('board')).ownPartitions.length + (await durable(other).status('board')).ownPartitions.length === 0, 'nobody works');
     expect(await durable(one).status('board')).toMatchObject({ isPaused: true });
     await one.games.findOneAndUpdate(id, addGold, 'test');
     await durable(one).resume('board');
-    await until(() => all().includes(3), 'the third');
-    expect(all()).toEqual([1, 2, 3]);
+    await until(() => all.includes(3), 'the third');
+    expect(firsts(all)).toEqual([1, 2, 3]);
   });
 
   it('the parts are divided over the processes, and those of a process that leaves go to the others', async () => {
-    const boards = [handlerOf({}), handlerOf({})] as const;
+    const all: { readonly id: string; readonly serverSeq: number }[] = []; // of both processes, in the order of their calls
+    const note = ({ documentId, serverSeq }: Event) => all.push({ id: String(documentId), serverSeq });
+    const told = (id: unknown): number[] => firsts(numbersOf(all.filter((each) => each.id === String(id))));
+    const boards = [handlerOf({}, note), handlerOf({}, note)] as const;
     const one = await start([boards[0]]);
     await until(async () => (await durable(one).status('board')).ownPartitions.length === 8, 'all parts');
     const other = await start([boards[1]]);
     const own = async (app: GamesApp): Promise<number> => (await durable(app).status('board')).ownPartitions.length;
     await until(async () => (await own(one)) === 4 && (await own(other)) === 4, 'half each');
     const ids = await Promise.all(upTo(40).map(() => create(one, 2)));
-    await until(() => boards[0].seen.length + boards[1].seen.length >= 80, 'all deliveries');
+    await until(() => ids.every((id) => told(id).length === 2), 'all deliveries');
     expect(boards[0].seen.length).toBeGreaterThan(0);
     expect(boards[1].seen.length).toBeGreaterThan(0);
     await stop(one);
     await until(async () => (await own(other)) === 8, 'all parts again');
     await Promise.all(ids.map((id) => other.games.findOneAndUpdate(id, addGold, 'test')));
-    await until(() => ids.every((id) => boards.some((board) => board.numbers(id).includes(3))), 'the live ones');
-    for (const id of ids) expect(firsts([...boards[0].numbers(id), ...boards[1].numbers(id)])).toEqual(upTo(3));
+    await until(() => ids.every((id) => told(id).length === 3), 'the live ones');
+    for (const id of ids) expect(told(id)).toEqual(upTo(3));
   });
 
   it('reset() begins again from where it is told', async () => {
@@ -320,12 +336,14 @@ describe('durable handlers', () => {
     await stop(first);
     const writer = await start();
     for (const id of ids.slice(0, 5)) await writer.games.findOneAndUpdate(id, addGold, 'test');
+    const unknown = { _data: '82'.repeat(20) };
     // as after an oplog that has rolled over: the server refuses the token
-    const spoiled = await writer.raw('ess_checkpoints').updateMany({ position: { $exists: true } }, { $set: { position: { _data: '82'.repeat(20) } } });
+    const spoiled = await writer.raw('ess_checkpoints').updateMany({ position: { $exists: true } }, { $set: { position: unknown } });
     expect(spoiled.modifiedCount).toBeGreaterThan(0);
     const again = handlerOf({});
     const second = await start([again]);
-    await until(() => again.seen.length >= 5, 'what was missed');
+    await until(() => ids.slice(0, 5).every((id) => again.numbers(id).length > 0), 'what was missed');
+    await until(async () => (await writer.raw('ess_checkpoints').countDocuments({ position: unknown })) === 0, 'every part has noticed');
     await until(async () => (await durable(second).status('board')).lagMs !== undefined, 'everything looked through');
     for (const [index, id] of ids.entries()) expect(again.numbers(id)).toEqual(index < 5 ? [3] : []);
   });
@@ -423,11 +441,12 @@ describe('durable handlers', () => {
     const held = gate();
     const late: Promise<unknown>[] = [];
     const contexts: DeliveryContext[] = [];
+    const failing = new ObjectId();
     const board = handlerOf({ maxAttempts: 1, partitions: 1 }, async (event, context) => {
       contexts.push(context);
       const within = { session: context.session as mongoose.mongo.ClientSession };
       await app.raw('effects').insertOne({ v: event.serverSeq, isLate: false }, within);
-      if (contexts.length === 1) {
+      if (failing.equals(event.documentId as mongoose.Types.ObjectId)) {
         late.push(held.passed.then(async () => app.raw('effects').insertOne({ isLate: true }, within)).catch((error: unknown) => error));
         throw new Error('one half failed');
       }
@@ -436,12 +455,13 @@ describe('durable handlers', () => {
     });
     const app: GamesApp = await start([board]);
     await app.connection.createCollection('effects');
-    await create(app, 1);
+    await create(app, 1, failing);
     await until(async () => (await durable(app).parked('board')).length === 1, 'parked');
     await create(app, 1);
     await until(async () => (await app.raw('effects').countDocuments()) > 0, 'the effects of the next document');
     expect((await app.raw('effects').find().toArray()).map(({ isLate }) => isLate as boolean)).toEqual([false]);
-    expect(await late[0]).toBeInstanceOf(Error);
+    expect(await Promise.all(late)).toEqual(late.map(() => expect.any(Error)));
+    expect(late.length).toBeGreaterThan(0);
     for (const context of contexts) expect(() => context.session).toThrow('is over');
   });
 

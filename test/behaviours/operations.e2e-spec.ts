@@ -227,7 +227,7 @@ describe('operations that may be repeated', () => {
     const { _id } = await create();
     await first.games.findOneAndUpdate(_id, addGold, 'editor', { operationId: 'done' });
     for (const { games } of applications()) {
-      expect(await games.resolveOperation('done', { documentId: _id, timeoutMs: 5_000 })).toEqual({ applied: true, version: 2 });
+      expect(await games.resolveOperation('done', { documentId: _id })).toEqual({ applied: true, version: 2 });
       expect(await games.resolveOperation('never', { documentId: _id })).toEqual({ applied: false });
       expect(await games.resolveOperation('done', { documentId: new ObjectId() })).toEqual({ applied: false });
     }
@@ -241,7 +241,7 @@ describe('operations that may be repeated', () => {
     await first.games.withTransaction(async (session) => {
       await first.games.findOneAndUpdate(_id, addGold, 'editor', { operationId: 'pending', session });
       asked = Promise.allSettled([second.games.resolveOperation('pending', { documentId: _id })]);
-      const tooSoon = second.games.resolveOperation('pending', { documentId: _id, timeoutMs: 200 });
+      const tooSoon = second.games.resolveOperation('pending', { documentId: _id, timeoutMs: 2_000 }); // it has to be turned away once before that
       await expect(tooSoon).rejects.toMatchObject({ code: 'DOCUMENT_LOCKED' });
     });
     expect(await asked).toEqual([{ status: 'fulfilled', value: { applied: true, version: 2 } }]);

@@ -6,6 +6,7 @@ import { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent } from
 import type { Subscription } from 'rxjs';
 import { databaseName, dropDatabase, Game, type GamesApp, startGames } from '../support/games.js';
 import { Log } from '../support/log.js';
+import { numbers, upTo } from '../support/numbers.js';
 import { gate, nextTurn, until } from '../support/until.js';
 
 const { ObjectId } = mongoose.Types;
@@ -56,7 +57,6 @@ describe('publishing what was committed', () => {
 
   const addGold = (game: Game): void => void (game.gold += 1);
   const of = (events: readonly AnyEvent[], id: unknown): AnyEvent[] => events.filter(({ documentId }) => String(documentId) === String(id));
-  const numbers = (events: readonly AnyEvent[]): number[] => events.map(({ serverSeq }) => serverSeq);
 
   it('a create, an update and a delete each publish one event that says what happened', async () => {
     const { document } = await app.games.findOneAndUpsert({ name: 'raid' }, 'game-server', { metadata: { correlationId: 'c' } });
@@ -118,7 +118,7 @@ describe('publishing what was committed', () => {
     await until(() => quiet.seen.length >= 93, 'all events');
     for (const id of ids) {
       const events = of(quiet.seen, id);
-      expect(numbers(events)).toEqual(Array.from({ length: 31 }, (_, index) => index + 1));
+      expect(numbers(events)).toEqual(upTo(31));
       expect(events.map((event) => ('document' in event ? event.document.gold : -1))).toEqual(Array.from({ length: 31 }, (_, index) => index));
     }
   });
@@ -171,9 +171,9 @@ describe('publishing what was committed', () => {
       log.warnings.length = 0;
       const { document } = await other.games.findOneAndUpsert({ name: 'raid' }, 'creator');
       expect((await other.games.findOneAndUpdate(document._id, addGold, 'editor')).document.version).toBe(2);
-      await until(() => log.warnings.length >= 2, 'the warnings');
       for (const version of [1, 2]) {
-        expect(log.warnings).toContainEqual(expect.stringMatching(new RegExp(`^games/${document._id.toHexString()}@${version} .*the broker is away`)));
+        const line = new RegExp(`^games/${document._id.toHexString()}@${version} .*the broker is away`);
+        await until(() => log.warnings.some((warning) => line.test(warning)), `the warning of version ${version}`);
       }
     } finally {
       await other.close();
@@ -276,15 +276,16 @@ describe('publishing what was committed', () => {
     const other = await startGames({ database, logger: log });
     try {
       let runs = 0;
+      let races = 0;
       await app.games.withTransaction(async (session) => {
         runs++;
         await app.games.findOne(document._id, { session });
-        if (runs === 1) await other.games.findOneAndUpdate(document._id, addGold, 'faster');
+        if (races === 0) await other.games.findOneAndUpdate(document._id, addGold, 'faster').then(() => races++);
         await app.games.findOneAndUpdate(document._id, addGold, `run ${runs}`, { session });
       });
-      expect(runs).toBe(2);
+      expect(runs).toBeGreaterThan(1);
       await until(() => quiet.seen.length >= 2, 'the event');
-      expect(quiet.seen.map(({ serverSeq, clientId }) => `${serverSeq} ${clientId}`)).toEqual(['1 creator', '3 run 2']);
+      expect(quiet.seen.map(({ serverSeq, clientId }) => `${serverSeq} ${clientId}`)).toEqual(['1 creator', `3 run ${runs}`]);
     } finally {
       await other.close();
     }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
-import type { DocumentEvent } from 'nestjs-event-sourced-storage';
-import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
+import { databaseName, dropDatabase, type GamesApp, startGames } from '../support/games.js';
+import { numbers, upTo } from '../support/numbers.js';
 import { everythingStored } from '../support/traces.js';
 import { gate } from '../support/until.js';
 import { updateAt } from '../support/update-record.js';
@@ -11,9 +11,6 @@ type Id = mongoose.Types.ObjectId;
 const database = databaseName('purge');
 /** How many events the long history has: `npm run proof` takes 100,000. */
 const longHistory = Number(process.env['PROOF_EVENTS'] ?? '3000');
-
-const upTo = (last: number, from = 1): number[] => Array.from({ length: Math.max(0, last - from + 1) }, (_, index) => from + index);
-const numbers = (events: readonly DocumentEvent<Game>[]): number[] => events.map(({ serverSeq }) => serverSeq);
 
 describe('purge', () => {
   let app: GamesApp;

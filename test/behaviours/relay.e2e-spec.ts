@@ -6,11 +6,11 @@ import { DurableHandlers, type EventRelayOptions, EventRelayModule, InvalidOptio
 import { databaseName, dropDatabase, Game, type GamesApp, startGames } from '../support/games.js';
 import { Log } from '../support/log.js';
 import { MqttBroker } from '../support/mqtt-broker.js';
+import { upTo } from '../support/numbers.js';
 import { Relayed } from '../support/relayed.js';
 import { until } from '../support/until.js';
 
 const database = databaseName('relay');
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 const addGold = (game: Game): void => void (game.gold += 1);
 
 describe('a relay to an MQTT broker', () => {
@@ -56,7 +56,7 @@ describe('a relay to an MQTT broker', () => {
       pattern: ({ documentId }) => `games/${String(documentId)}`,
       retryDelayMs: 5,
       maxRetryDelayMs: 50,
-      leaseMs: 2_000,
+      leaseMs: 600_000, // nobody dies here, so none has to run out, not even on a machine that stands still
       ...options,
     });
     const app = await startGames({ database, cqrs: false, root: { publish: 'never' }, imports: isRelaying ? [relay] : [], logger: log });
@@ -80,8 +80,9 @@ describe('a relay to an MQTT broker', () => {
     await until(() => relayed.firsts(id).length === 3, 'three events');
     expect(relayed.firsts(id)).toEqual(upTo(3));
     expect([...topics]).toEqual([`games/${String(id)}`]);
-    expect(relayed.events.map(({ type }) => type.split('.').at(-1))).toEqual(['created', 'updated', 'deleted']);
-    expect(relayed.events[1]).toMatchObject({
+    const events = relayed.once(); // it may come again: at least once is what a relay promises
+    expect(events.map(({ type }) => type.split('.').at(-1))).toEqual(['created', 'updated', 'deleted']);
+    expect(events[1]).toMatchObject({
       specversion: '1.0',
       id: `${String(id)}@2`,
       source: '/Game',
@@ -146,7 +147,8 @@ describe('a relay to an MQTT broker', () => {
     expect(relayed.events).toEqual([]);
     await broker.start();
     await until(() => ids.every((id) => relayed.firsts(id).length === 2), 'all events');
-    for (const id of ids) expect(relayed.firsts(id)).toEqual([1, 2]);
+    // a subscriber that comes back meanwhile gets what was kept for it among what is new
+    for (const id of ids) expect(broker.arrived.firsts(id)).toEqual([1, 2]);
     expect(await status(app)).toMatchObject({ parked: 0 });
   });
 
@@ -164,7 +166,8 @@ describe('a relay to an MQTT broker', () => {
     await app.games.deleteOne(healthy, 'test');
     await until(() => relayed.firsts(healthy).length === 2, 'the healthy document');
     await until(async () => (await status(app)).parked === 1, 'the parked one');
-    expect(relayed.firsts(poisoned)).toEqual([1]);
+    // parked behind what the broker had taken, which may still be on its way to the subscriber
+    expect(broker.arrived.firsts(poisoned)).toEqual([1]);
   });
 
   it('a client that the relay was given is closed with the application', async () => {

@@ -245,6 +245,7 @@ describe('the bytes of a stream', () => {
   it('has the headers that keep proxies and caches away, and frames of one data line each', async () => {
     const id = await newGame();
     const client = await open(`/games/${id}/stream`, {}, beating);
+    await client.next('live');
     await app.games.findOneAndUpdate(id, (game) => void (game.extra = 'two\nlines\r\n\ndata: {}\nid: 9'), 'writer');
     await client.next('ev');
     await client.next('hb');
@@ -264,6 +265,7 @@ describe('the bytes of a stream', () => {
   it('a heartbeat comes after what was pending, and names the head', async () => {
     const id = await newGame();
     const client = await open(`/games/${id}/stream?after=now`, {}, beating);
+    await client.next('live');
     await addGold(id, 5);
     await client.next('ev', 5);
     await client.next('hb', client.of('hb').length + 1);
@@ -416,7 +418,7 @@ describe('many documents', () => {
     const erasedEpoch = await epochOf(erased);
     await app.games.purge(erased);
     const client = await open('/stream', { body: { docs: { [`games/${fresh}`]: null, [`games/${behind}`]: { v: 2, epoch }, [`games/${erased}`]: { v: 1, epoch: erasedEpoch } } } }, beating);
-    await client.next('live', 2);
+    await Promise.all([client.next('live', 2), client.next('reset')]);
     expect(client.frames[0]).toMatchObject({ event: 'hello', id: undefined, data: { proto: 1, hb: 200 } });
     expect(client.of('snapshot').map(({ data, id }) => [data.ref, data.v, id])).toEqual([[`games/${fresh}`, 1, undefined]]);
     expect(client.of('ev').map(({ data, id }) => [data.ref, data.v, id])).toEqual([[`games/${behind}`, 3, undefined], [`games/${behind}`, 4, undefined]]);

@@ -5,6 +5,7 @@ import { type EventSourcedStorageService, getEventSourcedStorageToken, type Tran
 import { changesDuring } from '../support/commits.js';
 import { consistent } from '../support/consistent.js';
 import { databaseName, dropDatabase, type Game, type GamesApp, startGames } from '../support/games.js';
+import { firsts } from '../support/numbers.js';
 import { featureModule } from '../support/storage-app.js';
 import { everythingStored } from '../support/traces.js';
 import { gate, until } from '../support/until.js';
@@ -124,14 +125,15 @@ describe('transactions over several documents', () => {
   it('row 51: a transaction that lost a race is run again from the start on current data', async () => {
     const [raid, anna] = [await game(), await player()];
     const seen: number[] = [];
+    let races = 0;
     await first.games.withTransaction(async (session) => {
       const found = await first.games.findOne(raid._id, { session });
       seen.push(found?.gold ?? -1);
       await people.findOneAndUpdate(anna._id, addGold, 'payout', { session });
-      if (seen.length < 3) await second.games.findOneAndUpdate(raid._id, (each) => void (each.gold += 10), 'faster');
+      if (races < 2) await second.games.findOneAndUpdate(raid._id, (each) => void (each.gold += 10), 'faster').then(() => races++);
       await first.games.findOneAndUpdate(raid._id, addGold, 'payout', { session });
     });
-    expect(seen).toEqual([0, 10, 20]);
+    expect(firsts(seen)).toEqual([0, 10, 20]); // the server may end a transaction for reasons of its own, too
     expect(await consistent(first, raid._id)).toMatchObject({ numbers: [1, 2, 3, 4], stored: { gold: 21 } });
     expect(await consistent(playerCollections, anna._id)).toMatchObject({ numbers: [1, 2], stored: { gold: 1 } });
   });
@@ -297,7 +299,7 @@ describe('transactions over several documents', () => {
     const raid = await game();
     await first.games.withTransaction(async (session) => {
       await first.games.findOneAndUpdate(raid._id, addGold, 'holder', { session });
-      const locked = second.games.findOneAndUpdate(raid._id, addGold, 'waiter', { timeoutMs: 300 });
+      const locked = second.games.findOneAndUpdate(raid._id, addGold, 'waiter', { timeoutMs: 2_000 }); // it has to be turned away once before that
       await expect(locked).rejects.toMatchObject({ name: 'DocumentLockedError', code: 'DOCUMENT_LOCKED' });
     });
     expect(await consistent(first, raid._id)).toMatchObject({ numbers: [1, 2], stored: { gold: 1 } });

@@ -146,7 +146,7 @@ describe('verification', () => {
     const writing = Promise.all([write(app.games), write(app.games), write(other.games)]);
     let checked = 0;
     try {
-      for (let look = 0; look < 15; look++) {
+      for (let look = 0; look < 15 || checked <= 100; look++) {
         const report = await other.games.verifyAll({ batch: 3 });
         expect(report.documents.map(({ problems }) => problems)).toEqual([]);
         checked += report.checkedEvents;
@@ -155,7 +155,6 @@ describe('verification', () => {
       over.abort();
       await writing;
     }
-    expect(checked).toBeGreaterThan(100);
   });
 
   it('an unknown id is no problem, and verifying writes nothing', async () => {

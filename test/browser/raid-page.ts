@@ -33,7 +33,7 @@ export class RaidPage {
   static async open(browser: Browser, url: string, { name, width = 1280, height = 900, ...settings }: Visitor): Promise<RaidPage> {
     const context = await browser.newContext({ viewport: { width, height }, locale: 'en-GB', timezoneId: 'UTC', ...settings });
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(30_000); // only bounds a failure
     const raid = new RaidPage(page, context, url);
     await raid.listen();
     await page.addInitScript({ content: `sessionStorage.setItem('boss-raid-name', ${JSON.stringify(name)})` });
@@ -49,7 +49,7 @@ export class RaidPage {
     page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
     page.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return;
-      if (!this.isNetworkExpected && message.text().includes('net::ERR_')) return;
+      if (!this.isNetworkExpected && /net::ERR_|status of 503/.test(message.text())) return;
       complaints.push(`console: ${message.text()}`);
     });
     page.on('request', (request) => {
@@ -76,6 +76,22 @@ export class RaidPage {
   /** The numbers of the log's lines, newest first. */
   logged(): Promise<number[]> {
     return this.page.locator('#log > li').evaluateAll((lines) => lines.map((line) => Number(line.getAttribute('data-version'))));
+  }
+
+  /** The version up to which the browser has stored the raid, for the next visit. */
+  keptVersion(): Promise<unknown> {
+    return this.page.evaluate(`new Promise((resolve, reject) => {
+      const opening = indexedDB.open('boss-raid');
+      opening.onerror = () => reject(opening.error);
+      opening.onsuccess = () => {
+        const reading = opening.result.transaction('boss-raid').objectStore('boss-raid').getAll();
+        reading.onerror = () => reject(reading.error);
+        reading.onsuccess = () => {
+          opening.result.close();
+          resolve(reading.result.find(({ v }) => v !== undefined)?.v);
+        };
+      };
+    })`);
   }
 
   /** What a visitor could have trouble with, in what is visible now. */

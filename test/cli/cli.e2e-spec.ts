@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import mongoose from 'mongoose';
-import { DurableEventsHandler, type DurableHandler } from 'nestjs-event-sourced-storage';
+import { DurableEventsHandler, type DurableHandler, DurableHandlers } from 'nestjs-event-sourced-storage';
 import { startBareMongod } from '../support/bare-mongod.js';
 import { command, type Ended, type Running, said, startCommand } from '../support/command-line.js';
 import { databaseName, dropDatabase, Game, type GamesApp, startGames, testUri } from '../support/games.js';
@@ -196,12 +196,14 @@ describe('the command line', () => {
       await app.games.findOneAndUpdate(new ObjectId(other), addGold, 'carol');
       await app.games.findOneAndUpdate(new ObjectId(id), addGold, 'carol');
       await said(tails[0], 'stdout', '\n');
-      await said(tails[1], 'stdout', id);
+      for (const each of [id, other]) await said(tails[1], 'stdout', `games/${each}@2 `);
       for (const { child } of tails) child.kill('SIGINT');
       const [one, all] = (await Promise.all(tails.map(({ ended }) => ended))) as [Ended, Ended];
       expect([one.code, all.code]).toEqual([130, 130]);
       expect(readLines(one)).toMatchObject([{ documentId: new ObjectId(id), serverSeq: 2, clientId: 'carol' }]);
-      expect(all.stdout).toMatch(new RegExp(`^games/${other}@2 .*\ngames/${id}@2 .*\n$`));
+      // in order per document: two that are read together may be told either way
+      expect(all.stdout).toMatch(/\n$/);
+      expect(all.stdout.trimEnd().split('\n').toSorted()).toEqual([id, other].toSorted().map((each) => expect.stringMatching(new RegExp(`^games/${each}@2 `))));
     });
 
     it('check finds a healthy storage ready, and names what is missing', async () => {
@@ -304,19 +306,20 @@ describe('the command line', () => {
     it('pause stops the handler in its process, redeliver and resume let it go on in order', async () => {
       expect(await command(['handlers', 'pause', name, ...board])).toMatchObject({ code: 0, stdout: 'board: paused\n' });
       expect(read(await command(['handlers', 'list', ...board, '--json']))).toMatchObject([{ isPaused: true }]);
+      await until(async () => (await handling.app.get(DurableHandlers).status(name)).ownPartitions.length === 0, 'the other process to stop');
       state.fails = false;
       expect(await command(['handlers', 'redeliver', name, id, ...board])).toMatchObject({ code: 0, stdout: 'board: 1 document will be handled again\n' });
       expect(seen).toEqual([]);
       expect(await command(['handlers', 'resume', name, ...board])).toMatchObject({ code: 0 });
-      await until(() => seen.length === 2, 'both events');
-      expect(seen).toEqual([1, 2]);
+      await until(() => new Set(seen).size === 2, 'both events');
+      expect([...new Set(seen)]).toEqual([1, 2]); // at least once
     });
 
     it('reset begins again', async () => {
       seen.splice(0);
       expect(await command(['handlers', 'reset', name, '--from', 'beginning', '--yes', ...board])).toMatchObject({ code: 0, stdout: 'board: begins again, generation 2\n' });
-      await until(() => seen.length >= 2, 'both events once more');
-      expect(seen.slice(0, 2)).toEqual([1, 2]);
+      await until(() => new Set(seen).size === 2, 'both events once more');
+      expect([...new Set(seen)]).toEqual([1, 2]);
     });
   });
 
@@ -399,12 +402,12 @@ describe('the command line', () => {
   });
 
   describe('a database that cannot be reached', () => {
-    let silent: Server;
-    beforeAll(async () => {
+    let silent: Server; // one for each test: nobody connects late to that of another
+    beforeEach(async () => {
       silent = createServer().listen(0, '127.0.0.1');
       await once(silent, 'listening');
     });
-    afterAll(() => void silent.close());
+    afterEach(() => void silent.close());
 
     it('ends with 3 when its time is over, without the password', async () => {
       const { port } = silent.address() as { readonly port: number };

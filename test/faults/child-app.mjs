@@ -7,12 +7,15 @@ import { EventSourcedStorageModule, getEventSourcedStorageToken } from 'nestjs-e
 
 const schema = new mongoose.Schema({ name: { type: String, required: true }, gold: { type: Number, default: 0 } }, { versionKey: 'version', collection: 'games' });
 
-/** @returns the application, its games, and the client whose commands can be watched */
-export async function openGames(uri, database, root = {}) {
+/**
+ * @param watch gets the client before anything of the storage uses it: what begins by itself at the start is seen too
+ * @returns the application, its games, and the client whose commands can be watched
+ */
+export async function openGames(uri, database, root = {}, watch = () => undefined) {
   class App {}
   Module({
     imports: [
-      MongooseModule.forRoot(uri, { dbName: database, monitorCommands: true }),
+      MongooseModule.forRoot(uri, { dbName: database, monitorCommands: true, connectionFactory: (connection) => (watch(connection.getClient()), connection) }),
       EventSourcedStorageModule.forRoot({ publish: 'never', ...root }),
       EventSourcedStorageModule.forFeature([{ name: 'Game', schema }]),
     ],

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
 import type { DocumentEvent } from 'nestjs-event-sourced-storage';
 import { databaseName, dropDatabase, type Game, type GamesApp, startGames, testUri } from '../support/games.js';
+import { numbers, upTo } from '../support/numbers.js';
 import { updateAt } from '../support/update-record.js';
 
 const { ObjectId } = mongoose.Types;
@@ -30,8 +31,6 @@ const compactPoints = [
 ];
 const purgePoints = ['purge:begin', 'purge:erased', 'purge:batch-removed', 'purge:batch-removed/2', 'purge:events-removed', 'purge:snapshots-removed'];
 
-const numbers = (events: readonly DocumentEvent<Game>[]): number[] => events.map(({ serverSeq }) => serverSeq);
-const upTo = (last: number, from: number): number[] => Array.from({ length: last - from + 1 }, (_, index) => from + index);
 
 describe('a process that is killed while it removes history', () => {
   let witness: GamesApp;

@@ -62,6 +62,7 @@ describe('the process that makes the snapshots falls asleep for longer than its 
       expect(await snapshots(ids)).toEqual(ids.map(() => [3, 6]));
 
       const made = await Promise.all([sleeper, ...others].map(async ({ child, said }) => {
+        await said('ready'); // one that is still starting would die of the signal and say nothing
         const exited = once(child, 'exit');
         child.kill('SIGTERM');
         const saying = await said('made');

@@ -7,7 +7,6 @@ import { openGames } from './child-app.mjs';
 
 const [uri, database, point] = process.argv.slice(2);
 const options = { snapshots: { everyEvents: 3 }, snapshotScheduler: { everyMs: 20, leaseMs: 1_000 } };
-const { app, games, client } = await openGames(uri, database, options);
 const say = (word, facts = {}) => writeSync(1, `${JSON.stringify({ word, ...facts })}\n`);
 
 let stopped = false;
@@ -17,8 +16,10 @@ function stop() {
   say('stopping');
   process.kill(process.pid, 'SIGSTOP');
 }
-client.on('commandSucceeded', ({ commandName, reply }) => point === 'before-fence' && commandName === 'find' && reply.cursor?.ns === `${database}.games` && stop());
-client.on('commandStarted', ({ commandName, command }) => point === 'in-transaction' && commandName === 'findAndModify' && command[commandName] === 'games_snapshots' && stop());
+const { app, games } = await openGames(uri, database, options, (client) => {
+  client.on('commandSucceeded', ({ commandName, reply }) => point === 'before-fence' && commandName === 'find' && reply.cursor?.ns === `${database}.games` && stop());
+  client.on('commandStarted', ({ commandName, command }) => point === 'in-transaction' && commandName === 'findAndModify' && command[commandName] === 'games_snapshots' && stop());
+});
 
 let told = 0;
 const watching = setInterval(() => {

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resolveMongod } from '../../tools/resolve-mongod.mjs';
@@ -9,7 +8,8 @@ import { removeFolder, temporaryFolder } from '../../tools/temporary-folder.mjs'
 import { until } from './until.js';
 
 const watchdog = fileURLToPath(new URL('../../tools/mongod-watchdog.mjs', import.meta.url));
-const waitingForConnections = '"id":23016,';
+/** The line in which it says where it listens. */
+const waitingForConnections = /"id":23016,.*"port":(\d+)/;
 
 /** A mongod that nobody made a replica set of. */
 export interface BareMongod {
@@ -22,8 +22,8 @@ export async function startBareMongod(args: readonly string[] = []): Promise<Bar
   const { path } = await resolveMongod();
   const folder = temporaryFolder();
   const log = join(folder, 'log');
-  const port = await freePort();
-  const place = ['--dbpath', folder, '--logpath', log, '--bind_ip', '127.0.0.1', '--port', String(port), '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
+  // it takes a port that is free: one that was looked up before may be taken by then
+  const place = ['--dbpath', folder, '--logpath', log, '--bind_ip', '127.0.0.1', '--port', '0', '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
   const mongod = spawn(path, [...place, ...args], { stdio: 'ignore' });
   const exited = once(mongod, 'exit');
   // ends the server when this process is killed
@@ -38,12 +38,10 @@ export async function startBareMongod(args: readonly string[] = []): Promise<Bar
     guardian.kill('SIGKILL');
     removeFolder(folder);
   };
-  try {
-    await until(() => read(log).includes(waitingForConnections), 'mongod answers');
-  } catch (error) {
+  const port = await until(() => waitingForConnections.exec(read(log))?.[1], 'mongod answers').catch(async (error: unknown) => {
     await stop();
     throw error;
-  }
+  });
   return { uri: `mongodb://127.0.0.1:${port}/?directConnection=true`, stop };
 }
 
@@ -53,13 +51,4 @@ function read(file: string): string {
   } catch {
     return ''; // not there yet
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
 }

@@ -1,6 +1,7 @@
 import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
 import mongoose from 'mongoose';
 import type { EventSourcedStorageService, FeatureDefinition } from 'nestjs-event-sourced-storage';
+import { upTo } from './numbers.js';
 import { type AppOptions, startStorage, type StorageApp } from './storage-app.js';
 
 export { clientOptions, databaseName, dropDatabase, testUri } from './storage-app.js';
@@ -46,6 +47,13 @@ export interface GamesApp extends StorageApp<Game> {
 /** What a test wants different. */
 export interface GamesAppOptions extends AppOptions {
   readonly feature?: Partial<FeatureDefinition>;
+}
+
+/** A document with a history of `length` events; event `n` leaves `gold: n`. */
+export async function withHistory({ games }: Pick<GamesApp, 'games'>, length: number, id: mongoose.Types.ObjectId = new mongoose.Types.ObjectId()): Promise<mongoose.Types.ObjectId> {
+  await games.findOneAndUpsert({ _id: id, name: 'raid', gold: 1 }, 'creator');
+  await Promise.all(upTo(length, 2).map(() => games.findOneAndUpdate(id, (game) => void (game.gold += 1), 'editor')));
+  return id;
 }
 
 export async function startGames({ feature = {}, ...options }: GamesAppOptions): Promise<GamesApp> {

@@ -1,4 +1,5 @@
 import type { CloudEvent } from 'nestjs-event-sourced-storage';
+import { firsts } from './numbers.js';
 
 /** What somebody who knows nothing of the storage got from a broker. */
 export class Relayed {
@@ -12,6 +13,13 @@ export class Relayed {
 
   /** The numbers of one document, each where it came first. */
   firsts(id: unknown): number[] {
-    return [...new Set(this.events.filter(({ subject }) => subject === String(id)).map(({ sequence }) => Number(sequence)))];
+    return firsts(this.events.filter(({ subject }) => subject === String(id)).map(({ sequence }) => Number(sequence)));
+  }
+
+  /** Every event where it came first. */
+  once(): CloudEvent[] {
+    const first = new Map<string, CloudEvent>();
+    for (const event of this.events) if (!first.has(event.id)) first.set(event.id, event);
+    return [...first.values()];
   }
 }

@@ -4,12 +4,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 const patienceMs = 20_000;
 
 /** Waits until the check answers something true, and answers that. */
-export async function until<R>(check: () => R | Promise<R>, what: string): Promise<NonNullable<R>> {
-  for (const limit = performance.now() + patienceMs; performance.now() < limit; await pause(5)) {
+export async function until<R>(check: () => R | Promise<R>, what: string, most: number = patienceMs): Promise<NonNullable<R>> {
+  for (const limit = performance.now() + most; performance.now() < limit; await pause(5)) {
     const found = await check();
     if (found) return found;
   }
-  throw new Error(`${what}: not within ${patienceMs / 1000} s`);
+  throw new Error(`${what}: not within ${most / 1000} s`);
 }
 
 /** Lets everything in this process that waits for nothing outside of it happen: a put into the default cache, for example. */

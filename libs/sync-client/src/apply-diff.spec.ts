@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from './testing/examples.js';
 import { applyDiff as applyAsServer } from '../../event-sourced-storage/src/history/apply-diff.js';
 import { generatedJsonEdit, generatedPaths } from '../../event-sourced-storage/src/testing/generated-documents.js';
 import { computeDiff } from '../../event-sourced-storage/src/write/compute-diff.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from './testing/examples.js';
 import { type Frame, frameReader } from './frames.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

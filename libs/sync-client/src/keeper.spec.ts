@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from './testing/examples.js';
 import { claim, Keeper } from './keeper.js';
 import { settle } from './options.js';
 import type { ReplicaState } from './replica-state.js';

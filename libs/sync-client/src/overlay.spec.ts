@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import fc from 'fast-check';
+import fc from './testing/examples.js';
 import { DocumentReplica } from './document-replica.js';
 import { settle } from './options.js';
 import { type Message, protocolRules } from './replica-state.js';

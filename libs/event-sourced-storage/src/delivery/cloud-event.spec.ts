@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import type { DocumentEvent } from '../model/document-event.js';
 import { resolveRelayOptions } from '../nest/relay-options.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import { InvalidValueError } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import { createMemoryEngine } from '../testing/memory-engine.js';
 import { generatedEdit } from '../testing/generated-documents.js';
 import { formatReport } from './format-report.js';

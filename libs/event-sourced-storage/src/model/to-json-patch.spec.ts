@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import { bsonText, generatedJsonEdit } from '../testing/generated-documents.js';
 import { computeDiff } from '../write/compute-diff.js';
 import { InvalidValueError } from './bson-values.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import { bsonText, generatedEdit, generatedImage } from '../testing/generated-documents.js';
 import { applyDiff } from '../history/apply-diff.js';

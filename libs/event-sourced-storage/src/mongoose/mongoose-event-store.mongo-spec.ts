@@ -51,7 +51,7 @@ describe('MongooseEventStore', () => {
     const tombstone: DocumentEvent<Image> = { ...common3, ...extras, operation: 'delete', deletedDoc: { _id: id } };
     await plant(create(id, { _id: id }), update(id, 2, { a: 1 }, ['b']), tombstone);
     const common = (v: number): Image => ({ _id: { d: id, v }, clientId: 'c', timestamp: new Date(v), operationId: `op-${v}`, flight });
-    expect(await raw().find({ '_id.d': id } as object).toArray()).toEqual([
+    expect(await raw().find({ '_id.d': id } as object).sort({ _id: 1 }).toArray()).toEqual([
       { ...common(1), operation: 'create', createdDoc: { _id: id } },
       { ...common(2), operation: 'update', diff: { set: { a: 1 }, unset: ['b'] } },
       { ...common(3), operation: 'delete', ...extras, deletedDoc: { _id: id } },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import { DocumentValidationError } from '../errors/document-validation.error.js';
 import { cloneValue, sameValue } from '../model/bson-values.js';

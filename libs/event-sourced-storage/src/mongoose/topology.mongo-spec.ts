@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mongoose, { type Connection } from 'mongoose';
 import { checkTopology } from './topology.js';
+
+/** Somebody took the port between our look and its start. */
+const portInUse = 48;
 
 /** A mongod of this suite alone, on a free port, with its data in a folder that goes with it. */
 class OwnServer {
@@ -14,21 +18,34 @@ class OwnServer {
   private connection: Connection | undefined;
 
   async start(args: readonly string[]): Promise<Connection> {
+    for (;;) {
+      const port = await freePort();
+      const ended = this.spawn(port, args);
+      this.connection = mongoose.createConnection(`mongodb://127.0.0.1:${port}/test?directConnection=true`, { serverSelectionTimeoutMS: 50_000, heartbeatFrequencyMS: 500 });
+      const code = await Promise.race([this.connection.asPromise().then(() => undefined), ended]);
+      if (code === undefined) return this.connection;
+      await this.connection.destroy();
+      if (code !== portInUse) throw new Error(`mongod ended with ${code}`);
+    }
+  }
+
+  private async spawn(port: number, args: readonly string[]): Promise<number | null> {
     const { path } = JSON.parse(process.env['TEST_MONGOD'] ?? '{}') as { path?: string };
     if (path === undefined) throw new Error('TEST_MONGOD is missing: run the tests with npm test');
-    const port = await freePort();
     const small = ['--wiredTigerCacheSizeGB', '0.25', '--nounixsocket', '--bind_ip', '127.0.0.1'];
     this.process = spawn(path, ['--dbpath', this.folder, '--port', String(port), ...small, ...args], { stdio: 'ignore' });
-    const connecting = mongoose.createConnection(`mongodb://127.0.0.1:${port}/test?directConnection=true`, { serverSelectionTimeoutMS: 30_000, heartbeatFrequencyMS: 500 });
-    this.connection = await connecting.asPromise();
-    return this.connection;
+    const [code] = (await once(this.process, 'exit')) as [number | null];
+    return code;
   }
 
   async stop(): Promise<void> {
     await this.connection?.close();
-    const ended = new Promise((resolve) => this.process?.once('exit', resolve));
-    this.process?.kill('SIGKILL');
-    await ended;
+    const { process: mongod } = this;
+    if (mongod !== undefined && mongod.exitCode === null) {
+      const ended = once(mongod, 'exit');
+      mongod.kill('SIGKILL');
+      await ended;
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

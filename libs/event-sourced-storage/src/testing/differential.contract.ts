@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
-import fc from 'fast-check';
+import fc from './examples.js';
 import { idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';

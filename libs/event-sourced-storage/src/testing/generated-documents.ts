@@ -1,5 +1,5 @@
 /** Arbitrary documents of all BSON types and arbitrary edits of them, for property tests. */
-import fc from 'fast-check';
+import fc from './examples.js';
 import mongoose from 'mongoose';
 import { cloneValue, isPlainObject } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
