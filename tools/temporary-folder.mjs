@@ -16,7 +16,12 @@ export function removeFolder(folder) {
 export function removeFoldersOfDeadProcesses() {
   for (const name of readdirSync(tmpdir())) {
     const [, pid] = new RegExp(`^${prefix}-(\\d+)-`).exec(name) ?? [];
-    if (pid && !isAlive(Number(pid))) removeFolder(join(tmpdir(), name));
+    if (!pid || isAlive(Number(pid))) continue;
+    try {
+      removeFolder(join(tmpdir(), name));
+    } catch {
+      // its mongod is still ending, or it is somebody else's: a later run removes it
+    }
   }
 }
 
