@@ -222,6 +222,30 @@ describe('how a stream ends', () => {
     expect((await ask(`${app.url}/stream`, { body: { docs: { [`games/${id}`]: null } } })).status).toBe(403);
   });
 
+  it('a long-poll that was let in before the kick is authorised anew before it answers', async () => {
+    let isAllowed = true;
+    const app = await start({ authorizeStream: () => ({ allow: isAllowed }) });
+    const id = await newGame(app);
+    const ref = `games/${id}`;
+    const { epoch } = (await ask(`${app.url}/pull`, { body: { docs: { [ref]: null } } })).body.docs[ref] as { readonly epoch: string };
+    const polls = [ask(`${app.url}/${ref}/events?after=now&wait=25`), ask(`${app.url}/pull`, { body: { docs: { [ref]: { v: 1, epoch } }, wait: 25 } })];
+    await until(() => app.sync.metrics.waitingPolls === 2, 'both wait');
+    isAllowed = false;
+    app.sync.kick(() => true);
+    await app.games.findOneAndUpdate(id, (game) => void game.gold++, 'writer');
+    expect((await Promise.all(polls)).map(({ status, text }) => [status, text.includes('gold')])).toEqual([[404, false], [403, false]]);
+  });
+
+  it('a long-poll that is still allowed after a kick misses nothing', async () => {
+    const app = await start();
+    const id = await newGame(app);
+    const poll = ask(`${app.url}/games/${id}/events?after=now&wait=25`);
+    await until(() => app.sync.metrics.waitingPolls === 1, 'it waits');
+    app.sync.kick(() => true);
+    await app.games.findOneAndUpdate(id, (game) => void game.gold++, 'writer');
+    expect((await poll).body).toMatchObject({ events: [{ v: 2 }] });
+  });
+
   it('with bye rotate after its time', async () => {
     const app = await start({ rotateMs: 200 });
     const client = await open(app, `/games/${await newGame(app)}/stream`);

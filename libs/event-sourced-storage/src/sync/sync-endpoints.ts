@@ -74,14 +74,8 @@ export class SyncEndpoints {
       const limit = limitOf(query.number('limit'), this.options.pageEvents);
       const waitMs = this.waitOf(query.number('wait'));
       const kind = { types: query.oneOf('types', types, 'extended'), format: query.oneOf('fmt', formats, 'diff') };
-      const opened = await this.openOne(exchange, position);
-      try {
-        const [page] = await this.poll(exchange, [opened], kind, limit, waitMs);
-        if (page === undefined) return;
-        exchange.json(isGone(page) ? 410 : 200, noStore, page);
-      } finally {
-        opened.held.release();
-      }
+      const [page] = await this.poll(exchange, async () => [await this.openOne(exchange, position)], kind, limit, waitMs);
+      if (page !== undefined) exchange.json(isGone(page) ? 410 : 200, noStore, page);
     });
   }
 
@@ -121,13 +115,8 @@ export class SyncEndpoints {
       wordOf(mode, modes, 'mode');
       const most = limitOf(numberOf(limit, 'limit'), this.options.pageEvents);
       const waitMs = this.waitOf(numberOf(wait, 'wait'));
-      const opened = await this.openMany(exchange, docs);
-      try {
-        const pages = await this.poll(exchange, opened, kind, most, waitMs);
-        exchange.json(200, noStore, { docs: Object.fromEntries(pages.map((page) => [page.ref, page])) });
-      } finally {
-        for (const { held } of opened) held.release();
-      }
+      const pages = await this.poll(exchange, () => this.openMany(exchange, docs), kind, most, waitMs);
+      exchange.json(200, noStore, { docs: Object.fromEntries(pages.map((page) => [page.ref, page])) });
     });
   }
 
@@ -169,11 +158,11 @@ export class SyncEndpoints {
     const opened: Opened[] = [];
     const end = (): void => {
       leave();
-      for (const { held } of opened) held.release();
+      release(opened);
     };
     try {
       for (let attempt = 0, kicks = -1; kicks !== this.hub.kicks; attempt++) {
-        for (const { held } of opened.splice(0)) held.release();
+        release(opened.splice(0));
         if (attempt === openAttempts) throw unavailable();
         kicks = this.hub.kicks; // a kick meanwhile does not see this stream yet
         opened.push(...(await open()));
@@ -244,25 +233,54 @@ export class SyncEndpoints {
     await source.facts(id).catch(() => undefined);
   }
 
-  /** Pages of all; waits while there is nothing to tell in any. A page that does not fit any more is left out. */
-  private async poll(exchange: SyncExchange, opened: readonly Opened[], kind: FormKind, limit: number, waitMs: number): Promise<readonly (SyncPage | HistoryGone)[]> {
+  /** Pages of all; waits while there is nothing to tell in any. Whoever was let in before a kick is asked about again before it is told anything. */
+  private async poll(exchange: SyncExchange, open: () => Promise<readonly Opened[]>, kind: FormKind, limit: number, waitMs: number): Promise<readonly (SyncPage | HistoryGone)[]> {
+    let kicks = this.hub.kicks;
+    let opened = await open();
+    let positions: readonly Position[] = opened.map(({ position }) => position);
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const [pages, reached] = await this.pollOnce(exchange, opened, positions, kind, limit, attempt === 1 ? waitMs : 0);
+        if (this.hub.kicks === kicks) return pages;
+        if (attempt === openAttempts) throw unavailable();
+        kicks = this.hub.kicks;
+        const again = await open();
+        release(opened);
+        opened = again;
+        positions = reached;
+      }
+    } finally {
+      release(opened);
+    }
+  }
+
+  /** A page that does not fit any more is left out. @returns the pages, and the positions that they begin after */
+  private async pollOnce(
+    exchange: SyncExchange,
+    opened: readonly Opened[],
+    begin: readonly Position[],
+    kind: FormKind,
+    limit: number,
+    waitMs: number,
+  ): Promise<[readonly (SyncPage | HistoryGone)[], readonly Position[]]> {
     const principal = this.principalOf(exchange);
     const until = earliest(opened.map(({ grant }) => grant.until));
     const deadline = Math.min(performance.now() + waitMs, until === undefined ? Infinity : performance.now() + until.getTime() - Date.now());
     const leave = waitMs === 0 ? () => undefined : this.enter(principal);
     const news = new News(exchange, this.hub, opened.map(({ held }) => held));
     try {
-      let positions = opened.map(({ position }) => position);
+      let positions: readonly Position[] = begin;
       for (;;) {
         const pages = await this.pages(opened, positions, kind, limit, principal);
         const hasNews = pages.some((page) => isGone(page) || page.events.length > 0 || page.snapshot !== undefined || !page.live);
-        if (hasNews || performance.now() >= deadline || news.isOver) return pages;
+        if (hasNews || performance.now() >= deadline || news.isOver) return [pages, positions];
         // "now" is a number from here on
         positions = positions.map((position, index) => {
           const page = pages[index];
           return page === undefined || isGone(page) ? position : { kind: 'after', after: page.next, epoch: page.epoch };
         });
-        await news.next(deadline - performance.now());
+        this.hub.metrics.waitingPolls++;
+        await news.next(deadline - performance.now()).finally(() => this.hub.metrics.waitingPolls--);
       }
     } finally {
       news.stop();
@@ -404,4 +422,8 @@ function wordOf<W extends string>(value: unknown, words: readonly [W, ...W[]], f
 function earliest(dates: readonly (Date | undefined)[]): Date | undefined {
   const times = dates.flatMap((date) => (date === undefined ? [] : [date.getTime()]));
   return times.length === 0 ? undefined : new Date(Math.min(...times));
+}
+
+function release(opened: readonly Opened[]): void {
+  for (const { held } of opened) held.release();
 }

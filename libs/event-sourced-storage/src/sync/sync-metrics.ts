@@ -4,6 +4,8 @@ import type { ResetReason } from '../history/cursor.js';
 export class SyncMetrics {
   /** Streams that are open now. */
   openStreams = 0;
+  /** Long-polls that wait now for something to tell. */
+  waitingPolls = 0;
   /** Streams that wait now for their client to read. */
   blockedStreams = 0;
   /** Bytes written to streams since the start. */
