@@ -35,18 +35,24 @@ export const bars = [
 const longHistoryAtMost = 1.25;
 
 /**
- * Each bar with the median of its ratio over the rounds that measured both sides; `met` is `undefined` where there was none.
+ * Each bar with the median of its ratio over the rounds that measured both sides; `met` is `undefined` where there was none. `ceiling` is
+ * what the bare commit protocol reached in the same measure, where it took part.
  * @param {{ cells: readonly object[], history?: object }} results
  */
 export function judged({ cells, history }) {
-  const rows = bars.map((row) => Object.assign(judge(row, ratiosOf(row, cells)), row));
+  const rows = bars.map((row) => ({ ...judge(row, ratiosOf('ours', row, cells)), ceiling: ceilingOf(row, cells), ...row }));
   return history ? [...rows, ...historyRows(history)] : rows;
 }
 
-function ratiosOf({ workload, measure, against }, cells) {
+function ceilingOf(row, cells) {
+  const ratios = ratiosOf('protocol', row, cells);
+  return ratios.length === 0 ? undefined : spread(ratios).median;
+}
+
+function ratiosOf(measured, { workload, measure, against }, cells) {
   const of = (contender, round) => cells.find((cell) => cell.workload === workload && cell.contender === contender && cell.round === round);
   const rounds = Array.from(new Set(cells.map(({ round }) => round)));
-  return rounds.map((round) => of('ours', round)?.[measure] / of(against, round)?.[measure]).filter(Number.isFinite);
+  return rounds.map((round) => of(measured, round)?.[measure] / of(against, round)?.[measure]).filter(Number.isFinite);
 }
 
 function judge({ atLeast = -Infinity, atMost = Infinity }, ratios) {

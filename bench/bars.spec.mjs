@@ -25,6 +25,12 @@ describe('a bar', () => {
     assert.equal(bar([cell('ours', 1, 104), cell('mongoose-update', 1, 100)]).met, false);
   });
 
+  it('shows what the bare protocol reached against the same', () => {
+    const cells = [cell('ours', 1, 120), cell('protocol', 1, 150), cell('mongoose-update', 1, 100)];
+    assert.equal(bar(cells).ceiling, 1.5);
+    assert.equal(bar(cells.filter(({ contender }) => contender !== 'protocol')).ceiling, undefined);
+  });
+
   it('has no verdict when a side was not measured', () => {
     assert.equal(bar([cell('ours', 1, 104), { ...cell('mongoose-update', 1), failed: 'not installed' }, cell('mongoose-update', 2, 100)]).met, undefined);
   });

@@ -28,9 +28,9 @@ export function barsTable(results) {
   const titles = new Map(workloads.map(({ name, title }) => [name, title]));
   const rows = judged(results)
     .filter(({ met }) => met !== undefined)
-    .map((row) => [titles.get(row.workload) ?? row.workload, `${row.words} ÷ ${row.name}`, limitOf(row), ratioOf(row), row.met ? 'met' : '**not met**']);
+    .map((row) => [titles.get(row.workload) ?? row.workload, `${row.words} ÷ ${row.name}`, limitOf(row), ratioOf(row), digits(row.ceiling), row.met ? 'met' : '**not met**']);
   if (rows.length === 0) return 'No bar was measured.';
-  return table(['workload', 'measure', 'bar', 'median of the ratios (smallest to largest)', ''], rows);
+  return table(['workload', 'measure', 'bar', 'median of the ratios (smallest to largest)', 'the bare protocol', ''], rows);
 }
 
 function limitOf({ atLeast, atMost, equal }) {
@@ -49,7 +49,7 @@ export function cellTables({ cells, contenders }) {
   return measured.map((workload) => `### ${workload.title}\n\n${cellTable(workload, cells, contenders)}`).join('\n\n');
 }
 
-const columns = ['contender', 'writes/s: median (smallest to largest)', 'p50 ms', 'p99 ms', 'client µs/write', 'mongod µs/write', 'attempts', 'errors', 'recount'];
+const columns = ['contender', 'writes/s: median (smallest to largest)', 'p50 ms', 'p99 ms', 'client µs/write', 'mongod µs/write', 'event loop p99 ms', 'attempts', 'errors', 'recount'];
 
 function cellTable({ name, contenders: order }, cells, titles) {
   const rows = order.map((contender) => [contender, cells.filter((cell) => cell.workload === name && cell.contender === contender)]);
@@ -61,13 +61,13 @@ function cellTable({ name, contenders: order }, cells, titles) {
 
 function cellRow(title, found) {
   const good = found.filter(({ failed }) => !failed);
-  if (good.length === 0) return [title, `not measured: ${found[0].failed}`, none, none, none, none, none, none, none];
+  if (good.length === 0) return [title, `not measured: ${found[0].failed}`, none, none, none, none, none, none, none, none];
   const middle = (measure) => digits(spread(good.map((cell) => cell[measure])).median);
   const speed = spread(good.map(({ opsPerSecond }) => opsPerSecond));
   return [
     title,
     `**${digits(speed.median)}** (${digits(speed.min)} to ${digits(speed.max)})`,
-    ...['p50', 'p99', 'clientMicros', 'serverMicros', 'attempts'].map(middle),
+    ...['p50', 'p99', 'clientMicros', 'serverMicros', 'loopDelayP99', 'attempts'].map(middle),
     errorsOf(found),
     recountOf(good),
   ];
