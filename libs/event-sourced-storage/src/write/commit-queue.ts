@@ -55,17 +55,19 @@ export class CommitQueue {
   private readonly onCall = new Set<Lane>();
   private readonly contention = new Contention();
   private readonly endings: TaskEndings;
-  private readonly takeOff = new TakeOff();
+  private readonly takeOff: TakeOff;
   private readonly slices = new Slices((row) => this.launch(row));
   private onCallFlying = false;
   private queued = 0;
   private stagedChanges = 0;
+  private loading = 0;
   private flying = 0;
   private closed = false;
   private drained: (() => void) | undefined;
 
   constructor(private readonly parts: QueueParts) {
     this.endings = new TaskEndings(parts);
+    this.takeOff = new TakeOff(parts.options.maxFlightChanges);
   }
 
   /** Settles once the write is durable, refused, or known to be unknown. */
@@ -126,32 +128,33 @@ export class CommitQueue {
   }
 
   private async stageWaiting(lane: Lane, run: number): Promise<void> {
-    for (;;) {
-      const task = lane.waiting.peek();
-      if (task === undefined) break;
-      if (task.isSettled) {
-        lane.waiting.take();
-        continue;
-      }
-      if (this.stagedChanges >= this.parts.options.maxFlightChanges) {
+    for (let task = nextOf(lane); task !== undefined; task = nextOf(lane)) {
+      if (this.room <= 0) {
         this.blocked.add(lane);
         break;
       }
-      const turn = this.slices.next();
+      const turn = lane.isOnCall ? undefined : this.slices.next(); // a flight waits for those on call
       if (turn !== undefined) await turn;
       if (lane.run !== run) return;
-      await this.stageOne(lane, task, () => lane.run !== run || task.isSettled);
+      const decided = task;
+      await this.stageOne(lane, decided, () => lane.run !== run || decided.isSettled);
       if (lane.run !== run) return;
     }
     lane.staging = false;
     this.disposeIfIdle(lane);
+    this.launchSoon(); // there may be room again for lanes that were blocked
+  }
+
+  /** How many more may be decided before something flies: what is staged, being read or waiting for its turn takes memory. */
+  private get room(): number {
+    return this.parts.options.maxFlightChanges - this.stagedChanges - this.loading - this.slices.length;
   }
 
   private async stageOne(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<void> {
     try {
       if (task.command.request.mayBeRepeated && (await this.answeredBefore(lane, task, isOver))) return;
       const found = lane.tip ?? this.load(lane, task);
-      const base = found instanceof Promise ? await found : found;
+      const base = found instanceof Promise ? await this.loaded(found) : found;
       if (isOver()) return; // the lane may have gone on without this loop: its tip is not ours to set
       lane.tip = base;
       task.calls++;
@@ -214,6 +217,16 @@ export class CommitQueue {
     if (lane.mustBeFresh) return loadState(this.parts, request);
     const entry = this.parts.readPath.base(request.key);
     return entry instanceof Promise ? entry.then((found) => this.stateOf(found, request)) : this.stateOf(entry, request);
+  }
+
+  private async loaded(state: Promise<DocumentState>): Promise<DocumentState> {
+    this.loading++;
+    try {
+      return await state;
+    } finally {
+      this.loading--;
+      this.launchSoon();
+    }
   }
 
   private stateOf(entry: CachedDocument | undefined, request: WriteRequest): MaybePromise<DocumentState> {
@@ -458,10 +471,11 @@ export class CommitQueue {
   }
 
   private unblock(): void {
-    if (this.blocked.size === 0 || this.stagedChanges >= this.parts.options.maxFlightChanges) return;
-    const lanes = [...this.blocked];
-    this.blocked.clear();
-    for (const lane of lanes) this.stage(lane);
+    for (const lane of this.blocked) {
+      if (this.room <= 0) return;
+      this.blocked.delete(lane);
+      this.stage(lane);
+    }
   }
 
   private disposeIfIdle(lane: Lane): void {
@@ -471,6 +485,12 @@ export class CommitQueue {
       this.onCall.delete(lane);
     }
   }
+}
+
+/** The first of a lane that still waits. */
+function nextOf({ waiting }: Lane): WriteTask | undefined {
+  while (waiting.peek()?.isSettled === true) waiting.take();
+  return waiting.peek();
 }
 
 /** Stands for "answer what the write ahead with the same operationId answered". */

@@ -1,4 +1,4 @@
-/** Decisions in a row after which the event loop gets a turn: answers of the server, and other work of the process. */
+/** Decisions in a row after which the event loop gets a turn: for answers of the server, and other work of the process. */
 export const longestSlice = 32;
 
 /** Cuts a long row of decisions into slices, one for each turn of the event loop; first come, first served. */
@@ -10,6 +10,11 @@ export class Slices {
 
   /** @param onTurn called in each turn that was asked for, with how many slices followed each other without a break: 0 when nobody waits */
   constructor(private readonly onTurn: (row: number) => void) {}
+
+  /** How many decisions wait for a later turn. */
+  get length(): number {
+    return this.waiting.length;
+  }
 
   /** `undefined`: decide at once; else when it resolves. */
   next(): Promise<void> | undefined {

@@ -72,7 +72,7 @@ describe('when a flight leaves', () => {
   });
 
   it('waits for slices that may bring the rest, no longer than they would take for all, and never for nobody', () => {
-    const takeOff = new TakeOff();
+    const takeOff = new TakeOff(500);
     takeOff.landed(100, 100);
     expect(takeOff.enough).toBe(200);
     expect(takeOff.waitsForMore(10, 1)).toBe(true);
@@ -81,6 +81,8 @@ describe('when a flight leaves', () => {
     expect(takeOff.waitsForMore(10, 0)).toBe(false);
     takeOff.landed(0, 0);
     expect(takeOff.enough).toBe(1);
+    takeOff.landed(2_000, 2_000);
+    expect(takeOff.enough).toBe(500);
   });
 });
 

@@ -6,9 +6,12 @@ import { longestSlice } from './slices.js';
  */
 const pairsFrom = 256;
 
-/** How many changes a flight waits for within a turn of the event loop. With the turn it leaves anyway: nobody waits for a timer. */
+/** How many changes a flight waits for. Only what is decided in this turn of the event loop and the next few is waited for, no timer. */
 export class TakeOff {
   private company = 1;
+
+  /** @param most changes that a flight carries */
+  constructor(private readonly most: number) {}
 
   /** @param landed changes that have just landed @param staged changes that were decided meanwhile */
   landed(landed: number, staged: number): void {
@@ -17,7 +20,7 @@ export class TakeOff {
 
   /** With so many on board nobody is worth waiting for. */
   get enough(): number {
-    return this.company < pairsFrom ? this.company : Math.ceil(this.company / 2);
+    return Math.min(this.most, this.company < pairsFrom ? this.company : Math.ceil(this.company / 2));
   }
 
   /** Whether the turn ends without a take-off, because a slice that comes at once may bring the rest. @param row slices so far */
