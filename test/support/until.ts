@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** Only bounds a failure: whoever waits goes on as soon as the fact is there. */
-const patienceMs = 20_000;
+const patienceMs = 40_000;
 
 /** Waits until the check answers something true, and answers that. */
 export async function until<R>(check: () => R | Promise<R>, what: string, most: number = patienceMs): Promise<NonNullable<R>> {

@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import mongoose from 'mongoose';
 import type { FeatureDefinition } from 'nestjs-event-sourced-storage';
 
+/** The same examples in every run; new ones with `PROOF_RANDOM`. */
+if (!process.env['PROOF_RANDOM']) fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: 1 });
+
 const { Decimal128, ObjectId, UUID } = mongoose.Types;
 const { Binary, Long } = mongoose.mongo;
 

@@ -39,7 +39,7 @@ describe('the commit queue over a port that fails before, after and in between',
       expect(total[kind]).toBeGreaterThan(seeds / 20);
     }
     expect(total.changes).toBeGreaterThan(total.flights as number);
-  }, 60 * seeds);
+  }, 200 * seeds);
 
   it('a lost change is noticed by the recount', async () => {
     await expect(runSeed(1, (committer) => new Forgetful(committer))).rejects.toThrow(/event \d+ follows|toEqual/);
