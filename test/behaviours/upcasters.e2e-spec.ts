@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CqrsModule, EventBus } from '@nestjs/cqrs';
 import mongoose from 'mongoose';
-import { type DocumentEvent, type DocumentImage, DurableEventsHandler, type DurableHandler, type Upcaster } from 'nestjs-event-sourced-storage';
+import { type DocumentEvent, type DocumentImage, DocumentUpdatedEvent, DurableEventsHandler, type DurableHandler, type Upcaster } from 'nestjs-event-sourced-storage';
 import { databaseName, dropDatabase, type GamesApp, startGames } from '../support/games.js';
 import { Log } from '../support/log.js';
 import { ask, SseClient } from '../support/sse.js';
@@ -87,11 +88,12 @@ describe('upcasters', () => {
     );
     await present.games.findOneAndUpdate(id, (game) => void (game.gold += 1), 'c');
     const stored = await present.documents().findOne({ _id: id });
-    expect(await present.games.stateAt(id, { version: 6 })).toMatchObject({ gold: 5, level: 1 });
+    const shown = await present.games.stateAt(id, { version: 6 });
+    expect(shown).toMatchObject({ gold: 5, level: 1 });
     expect(stored).toMatchObject({ gold: 5, level: 1, version: 6 });
     const { serverSeq } = await present.games.createSnapshot(id);
     expect(await present.raw('shapes_snapshots').findOne({ serverSeq: mongoose.mongo.Long.fromNumber(serverSeq) })).toMatchObject({ schemaVersion: 3 });
-    expect(await present.games.stateAt(id, { version: 6 })).toMatchObject({ gold: 5, level: 1 });
+    expect(await present.games.stateAt(id, { version: 6 })).toEqual(shown);
     expect(await present.games.verify(id)).toMatchObject({ ok: true, head: 6 });
   });
 
@@ -172,6 +174,182 @@ describe('upcasters', () => {
     } finally {
       await rich.close();
     }
+  });
+
+  describe('between the deployment of a new shape and the edits that bring the documents into it, where an event says the new shape of a document in the old one', () => {
+    const unmigrated = 'unmigrated';
+    const shape3 = { schema: newSchema as never, collection: unmigrated, schemaVersion: 3, upcasters: [withLevel, coinsToGold] };
+    const byHand = { everyMs: 0, sweepBatch: 100 };
+    let before: GamesApp;
+    let deployed: GamesApp;
+    /** Its schema still knows what it takes away. */
+    let migrating: GamesApp;
+
+    beforeAll(async () => {
+      before = await startGames({ database, feature: { schema: oldSchema as never, collection: unmigrated } });
+      deployed = await startGames({ database, root: { snapshotScheduler: byHand, snapshots: { everyEvents: 1 } }, feature: shape3 });
+      migrating = await startGames({ database, feature: { ...shape3, schema: newSchema.clone().add({ coins: Number }) as never } });
+    });
+    afterAll(async () => {
+      await before?.close();
+      await migrating?.close();
+      await deployed?.close();
+    });
+
+    /** Version 4 has 4 coins; the events from there to `length` are of the new application, which knows nothing of coins. */
+    async function namedGame(length: number): Promise<mongoose.Types.ObjectId> {
+      const { _id } = (await before.games.findOneAndUpsert({ name: 'raid', coins: 1 } as never, 'c')).document;
+      for (const coins of [2, 3, 4]) await before.games.findOneAndUpdate(_id, (game) => void Object.assign(game, { coins }), 'c');
+      for (let version = 5; version <= length; version++) await deployed.games.findOneAndUpdate(_id, (game) => void (game.name = `at ${version}`), 'c');
+      expect(await deployed.documents().findOne({ _id })).toEqual({ _id, name: `at ${length}`, coins: 4, version: length });
+      return _id;
+    }
+
+    /** The same, without the level that its old shape makes it have, and with the gold that its new shape makes it miss. */
+    async function mixedGame(): Promise<mongoose.Types.ObjectId> {
+      const own = await namedGame(5);
+      for (const level of [2, undefined]) await deployed.games.findOneAndUpdate(own, (game) => Object.assign(game, { level }), 'c');
+      await deployed.games.findOneAndUpdate(own, (game) => void (game.name = 'mixed'), 'c');
+      return own;
+    }
+
+    const statesOf = (app: GamesApp, own: mongoose.Types.ObjectId, versions: readonly number[]): Promise<unknown[]> => Promise.all(versions.map((version) => app.games.stateAt(own, { version })));
+    const storedSnapshot = (own: mongoose.Types.ObjectId): Promise<mongoose.mongo.Document | null> => deployed.raw(`${unmigrated}_snapshots`).findOne({ documentId: own }, { sort: { serverSeq: -1 } });
+
+    it('compaction removes no state: what stands for the events is read as they were, in either shape', async () => {
+      const own = await namedGame(7);
+      const [shown, stored] = [await statesOf(deployed, own, [5, 6, 7]), await statesOf(before, own, [5, 6, 7])];
+      expect(shown).toMatchObject([{ name: 'at 5', gold: 4, level: 1 }, { gold: 4 }, { gold: 4 }]);
+      expect(stored).toMatchObject([{ name: 'at 5', coins: 4 }, { coins: 4 }, { coins: 4 }]);
+      expect(await deployed.games.compact(own, { upTo: 5 })).toEqual({ floor: 5, removed: 5, snapshot: 5 });
+      expect(await statesOf(deployed, own, [5, 6, 7])).toEqual(shown);
+      expect(await statesOf(before, own, [5, 6, 7])).toEqual(stored);
+      // once more, from the snapshot that is there now
+      expect(await deployed.games.compact(own, { upTo: 6 })).toEqual({ floor: 6, removed: 1, snapshot: 6 });
+      expect(await statesOf(deployed, own, [6, 7])).toEqual(shown.slice(1));
+      for (const app of [before, deployed]) expect(await app.games.verify(own)).toMatchObject({ ok: true, head: 7 });
+    });
+
+    it.each(['by hand', 'by the scheduler'])('a snapshot %s is read as its events are', async (who) => {
+      const own = await namedGame(6);
+      const shown = await statesOf(deployed, own, [6]);
+      if (who === 'by hand') expect(await deployed.games.createSnapshot(own)).toMatchObject({ serverSeq: 6, state: { gold: 4, level: 1 } });
+      else await deployed.games.runSnapshots();
+      expect(await storedSnapshot(own)).toMatchObject({ state: { coins: 4 } });
+      expect(await statesOf(deployed, own, [6])).toEqual(shown);
+      expect((await deployed.games.getEventsWithSnapshot(own)).snapshot).toMatchObject({ serverSeq: 6, state: { gold: 4, level: 1 } });
+      expect(await deployed.games.verify(own)).toMatchObject({ ok: true });
+    });
+
+    it('what is of two shapes at once is left as it is and told, the others go on, and after an edit into the present shape it goes on, too', async () => {
+      const [own, other] = [await mixedGame(), await namedGame(6)];
+      const refused = { code: 'HISTORY_CORRUPT', message: expect.stringContaining('updateMany') as unknown };
+      const stored = await everythingStored(deployed.connection);
+      for (const dryRun of [true, false]) await expect(deployed.games.compact(own, { upTo: 7, dryRun })).rejects.toMatchObject(refused);
+      await expect(deployed.games.createSnapshot(own)).rejects.toMatchObject(refused);
+      expect(await everythingStored(deployed.connection)).toEqual(stored);
+
+      const told = new Map<string, { readonly removed?: number | undefined; readonly error?: unknown }>();
+      for await (const { documentId, result, error } of deployed.games.compactMany({ keepLast: 1 })) told.set(String(documentId), { removed: result?.removed, error });
+      expect(told.get(String(own))).toMatchObject({ error: refused });
+      expect(told.get(String(other))).toMatchObject({ removed: 5, error: undefined });
+      await deployed.games.runSnapshots();
+      expect(deployed.games.snapshotStatus()).toMatchObject({ lastError: { message: expect.stringContaining('updateMany') as unknown } });
+      expect(await storedSnapshot(own)).toBeNull();
+
+      const migrate = (game: object): never => Object.fromEntries(Object.entries({ ...game, gold: 4, level: 1 }).filter(([name]) => name !== 'coins')) as never;
+      expect(await migrating.games.updateMany([own], migrate, 'migration')).toMatchObject([{ ok: true }]);
+      const shown = await statesOf(deployed, own, [5, 6, 7, 8, 9]);
+      expect(shown).toEqual([1, 2, undefined, undefined, 1].map((level, index) => ({ _id: own, version: index + 5, name: index < 3 ? 'at 5' : 'mixed', gold: 4, level })));
+      expect(await deployed.games.createSnapshot(own)).toMatchObject({ serverSeq: 9, state: shown[4] });
+      await deployed.games.findOneAndUpdate(own, (game) => void (game.gold = 12), 'c');
+      expect(await deployed.games.compact(own, { upTo: 9 })).toMatchObject({ floor: 9, removed: 9 });
+      expect(await statesOf(deployed, own, [9])).toEqual(shown.slice(4));
+    });
+
+    it('what the new schema does not name stays in the document, and out of what is read: with a snapshot, without, and after compaction', async () => {
+      const own = await namedGame(5);
+      for (const gold of [10, 11, 12]) await deployed.games.findOneAndUpdate(own, (game) => void Object.assign(game, { gold, level: 1 }), 'c');
+      expect(await deployed.documents().findOne({ _id: own })).toMatchObject({ coins: 4, gold: 12 });
+      const [shown, stored] = [await statesOf(deployed, own, [6, 7, 8]), await statesOf(before, own, [6, 7, 8])];
+      expect(shown).toEqual([10, 11, 12].map((gold, index) => ({ _id: own, name: 'at 5', gold, level: 1, version: index + 6 })));
+      expect((await deployed.games.createSnapshot(own)).state).toEqual(shown[2]);
+      expect(await statesOf(deployed, own, [6, 7, 8])).toEqual(shown);
+      for (const upTo of [6, 7]) expect(await deployed.games.compact(own, { upTo })).toMatchObject({ floor: upTo });
+      expect(await statesOf(deployed, own, [7, 8])).toEqual(shown.slice(1));
+      expect(await statesOf(before, own, [7, 8])).toEqual(stored.slice(1));
+      expect(await deployed.games.verify(own)).toMatchObject({ ok: true });
+    });
+
+    it('clients start from what the events say', async () => {
+      const own = await namedGame(5);
+      const served = await startSync({ database, feature: shape3 });
+      try {
+        const answer = await ask(`${served.url}/${unmigrated}/${String(own)}`);
+        expect(answer.body.doc).toMatchObject({ name: 'at 5', gold: 4, level: 1 });
+        expect(answer.text).not.toContain('coins');
+        expect(await served.games.catchUp(own)).toMatchObject({ snapshot: { serverSeq: 5, state: { gold: 4, level: 1 } } });
+        await deployed.games.deleteOne(own, 'c');
+        expect(await served.games.catchUp(own)).toMatchObject({ snapshot: { serverSeq: 6, state: null } });
+      } finally {
+        await served.close();
+      }
+    });
+
+    it("publish: 'everywhere' gives the document in the shape of its event, whoever has it in a cache", async () => {
+      const own = await namedGame(5);
+      const published: DocumentUpdatedEvent<DocumentImage>[] = [];
+      const everywhere = await startGames({ database, root: { publish: 'everywhere' }, imports: [CqrsModule.forRoot()], feature: shape3 });
+      try {
+        everywhere.app.get(EventBus, { strict: false }).subscribe((event) => {
+          if (event instanceof DocumentUpdatedEvent && own.equals(String(event.documentId))) published.push(event);
+        });
+        for (const app of [everywhere, deployed]) await app.games.findOneAndUpdate(own, (game) => void (game.name += '!'), 'c');
+        await until(() => published.length >= 2, 'both are published');
+        expect(published.map(({ document }) => document)).toMatchObject([{ name: 'at 5!', gold: 4, level: 1 }, { name: 'at 5!!', gold: 4, level: 1 }]);
+        expect(published.filter(({ document }) => 'coins' in document)).toEqual([]);
+      } finally {
+        await everywhere.close();
+      }
+    });
+
+    it('a snapshot that says another shape than it has is found, stands for no event, and is mended', async () => {
+      const own = await namedGame(6);
+      const shown = await statesOf(deployed, own, [5, 6]);
+      const { state } = (await before.games.createSnapshot(own)) as { state: unknown };
+      expect(state).toMatchObject({ coins: 4 });
+      await deployed.raw(`${unmigrated}_snapshots`).updateOne({ documentId: own }, { $set: { schemaVersion: 3 } });
+      expect(await before.games.verify(own)).toMatchObject({ ok: true });
+      expect((await deployed.games.verify(own)).problems).toMatchObject([{ kind: 'snapshot-differs', serverSeq: 6, repairable: true }]);
+      await deployed.games.findOneAndUpdate(own, (game) => void (game.name = 'later'), 'c');
+      await expect(deployed.games.compact(own, { upTo: 6 })).rejects.toMatchObject({ code: 'HISTORY_CORRUPT', message: expect.stringContaining('rebuild()') as unknown });
+      expect(await deployed.games.rebuild(own)).toMatchObject({ changed: true });
+      expect(await storedSnapshot(own)).toMatchObject({ serverSeq: 6, schemaVersion: 1, state: { coins: 4 } });
+      expect(await deployed.games.verify(own)).toMatchObject({ ok: true });
+      expect(await statesOf(deployed, own, [5, 6])).toEqual(shown);
+      expect(await deployed.games.compact(own, { upTo: 6 })).toMatchObject({ floor: 6, removed: 6 });
+      expect(await statesOf(deployed, own, [6])).toEqual(shown.slice(1));
+    });
+
+    it.each<[string, mongoose.mongo.Document, number, object]>([
+      ['in the old shape', { $set: { coins: 9 } }, 1, { gold: 9, level: 1 }],
+      ['into the new shape', { $set: { gold: 9, level: 1 }, $unset: { coins: '' } }, 3, { gold: 9, level: 1 }],
+      ['away', { $unset: { coins: '' } }, 1, { level: 1 }],
+    ])('a change around the storage %s is recorded in the shape in which it was made', async (_name, change, schemaVersion, state) => {
+      const own = await namedGame(5);
+      await deployed.documents().updateOne({ _id: own }, change);
+      expect(await deployed.games.rebuild(own, { prefer: 'document', clientId: 'operator' })).toMatchObject({ event: { serverSeq: 6, schemaVersion } });
+      expect(await deployed.games.stateAt(own, { version: 6 })).toEqual({ _id: own, name: 'at 5', version: 6, ...state });
+      expect(await deployed.games.verify(own)).toMatchObject({ ok: true });
+      await deployed.games.createSnapshot(own);
+    });
+
+    it('a deletion around the storage is recorded with the document as its events say', async () => {
+      const own = await namedGame(5);
+      await deployed.documents().deleteOne({ _id: own });
+      await deployed.games.rebuild(own, { prefer: 'document', clientId: 'operator' });
+      expect(await deployed.games.getMissingEvents(own, 5)).toMatchObject([{ operation: 'delete', deletedDoc: { name: 'at 5', gold: 4 } }]);
+    });
   });
 
   it('a document of an older shape is not taken for one that was changed around the storage', async () => {

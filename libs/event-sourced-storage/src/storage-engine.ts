@@ -15,7 +15,8 @@ import { type CompactOptions, Compactor, type CompactResult } from './maintenanc
 import { Snapshots, type SnapshotScheduling } from './maintenance/snapshots.js';
 import type { SnapshotRound, SnapshotSchedulerStatus } from './maintenance/snapshot.scheduler.js';
 import { Purger, type PurgeResult } from './maintenance/purger.js';
-import { type HistoryStores, upcastWith } from './history/upcasters.js';
+import type { Shapes } from './history/shapes.js';
+import type { HistoryStores } from './history/upcasters.js';
 import type { AdoptionStore } from './maintenance/adoption-store.js';
 import { type AdoptOptions, type AdoptReport, Adopter } from './maintenance/adopter.js';
 import type { AuditStore } from './maintenance/audit-store.js';
@@ -72,6 +73,8 @@ export interface StorageAdapters {
   readonly snapshots: SnapshotStore;
   /** The same as they were written. */
   readonly stored: HistoryStores;
+  /** Where the two may differ. */
+  readonly shapes?: Shapes | undefined;
   readonly streams: StreamStore;
   readonly pruner: HistoryPruner;
   readonly audit: AuditStore;
@@ -133,16 +136,16 @@ export class StorageEngine {
   ) {
     const { options, now, random } = settings;
     this.readPath = new ReadPath(adapters.reader, adapters.cache, new KnownVersions(), options.versionField);
-    const readerOf = ({ events, snapshots }: HistoryStores): HistoryReader =>
-      new HistoryReader(events, snapshots, adapters.reader, adapters.streams, { versionField: options.versionField, collection: options.collection, now, pruner: adapters.pruner });
-    this.history = readerOf(adapters);
+    const readerOf = ({ events, snapshots }: HistoryStores, shapes?: Shapes): HistoryReader =>
+      new HistoryReader(events, snapshots, adapters.reader, adapters.streams, { versionField: options.versionField, collection: options.collection, now, pruner: adapters.pruner, shapes });
+    this.history = readerOf(adapters, adapters.shapes);
     this.snapshots = new Snapshots({ ...adapters, options, history: this.history, now, warn: settings.warn });
     const afterCommit = this.snapshots.listeningTo(adapters.afterCommit);
     this.queue = new CommitQueue({ ...adapters, afterCommit, options, random, readPath: this.readPath });
     this.tools = { options, caster: adapters.caster, events: adapters.events, history: this.history, streams: adapters.streams, now, warn: settings.warn };
     const address = (id: DocumentId): string => `${options.collection}/${String(id)}`;
     const pruning = { ...adapters, ...adapters.stored, versionField: options.versionField, now, address, checkpoint: settings.checkpoint ?? (() => undefined) };
-    this.verifier = new Verifier({ ...adapters, ...options, random, ...(options.upcasters.length > 0 ? { upcast: upcastWith(options.upcasters, options.collection) } : {}) });
+    this.verifier = new Verifier({ ...adapters, ...options, random });
     const maintaining = { ...adapters, options, now, random, readPath: this.readPath, newOperationId: settings.newOperationId };
     this.rebuilder = new Rebuilder({ ...maintaining, verifier: this.verifier });
     this.adopter = new Adopter({ ...maintaining, store: adapters.adoption });
@@ -162,7 +165,8 @@ export class StorageEngine {
       forget: async (id) => this.readPath.forget(idKey(id)),
       differs: (id) => historyDiffers(id, { ...adapters.stored, reader: adapters.reader, versionField: options.versionField, stateAt: (each, version) => stored.stateAt(each, version) }),
       record: (id) => this.recordUnrecorded(id, maintaining),
-      states: { stateAt, cached: (key, version) => this.readPath.exactly(key, version) },
+      // where there are upcasters, what is cached may be of another shape than the event
+      states: { stateAt, cached: (key, version) => (adapters.shapes === undefined ? this.readPath.exactly(key, version) : Promise.resolve(undefined)) },
       warn: (message) => warnings.warn(message),
     });
   }

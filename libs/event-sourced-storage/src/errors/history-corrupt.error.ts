@@ -10,8 +10,9 @@ export class HistoryCorruptError extends EventSourcedStorageError {
     readonly address: string,
     /** Continues "History of … is damaged: ". */
     problem: string,
-    options?: ErrorOptions,
+    /** `advice`: what to do, as sentences; default: what to do after somebody wrote around the storage. */
+    options?: ErrorOptions & { readonly advice?: string },
   ) {
-    super(`History of ${address} is damaged: ${problem}. Somebody wrote around the storage; compare events and document before you write on.`, options);
+    super(`History of ${address} is damaged: ${problem}. ${options?.advice ?? 'Somebody wrote around the storage; compare events and document before you write on.'}`, options);
   }
 }

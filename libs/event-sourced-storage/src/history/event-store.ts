@@ -50,14 +50,6 @@ export abstract class EventStore {
   /** The event that this operation wrote, or `null`. */
   abstract findOperation(id: DocumentId, operationId: string, options?: EventReadOptions): Promise<DocumentEvent<Image> | null>;
 
-  /**
-   * The document as it is stored after this event, in the shape in which events are read: the later ones apply to it. `null` when the event is
-   * not there.
-   */
-  imageAfter(_id: DocumentId, _serverSeq: number, stored: Image): Promise<Image | null> {
-    return Promise.resolve(stored);
-  }
-
   /** These events of any documents, as far as they are there, per document in the order of the numbers. `keys` name each event once. */
   async *pick(keys: readonly EventAddress[]): AsyncGenerator<DocumentEvent<Image>> {
     for (const { documentId, serverSeq } of keys) yield* await this.read(documentId, { from: serverSeq, to: serverSeq });

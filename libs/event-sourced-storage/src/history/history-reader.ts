@@ -1,5 +1,6 @@
 import { ClientAheadError } from '../errors/client-ahead.error.js';
 import { DocumentNotFoundError } from '../errors/document-not-found.error.js';
+import { HistoryCompactedError } from '../errors/history-compacted.error.js';
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import { HistoryMissingError } from '../errors/history-missing.error.js';
 import type { Image } from '../model/diff.js';
@@ -14,6 +15,7 @@ import type { HistoryPruner } from './history-pruner.js';
 import { compactedAway, missingEvent } from './missing-event.js';
 import { presentState } from './present-state.js';
 import { beforeHistory, replay, type ReplayState } from './replay.js';
+import { mixedShapes, type Shapes } from './shapes.js';
 import type { SnapshotStore } from './snapshot-store.js';
 import { firstKept, type StreamFacts, type StreamStore } from './stream-store.js';
 import { isEveryEvent, walkEvents } from './walk-events.js';
@@ -39,6 +41,16 @@ export interface EventsWithSnapshot<T> {
 /** Stores a snapshot and answers the stored one. */
 type SaveSnapshot = (snapshot: Snapshot<Image>) => Promise<Snapshot<Image>>;
 
+/** What reading histories needs to know of the feature. */
+export interface HistoryReaderFacts {
+  readonly versionField: string;
+  readonly collection: string;
+  readonly now: () => number;
+  readonly pruner: Pick<HistoryPruner, 'removeSnapshots'>;
+  /** Where events are read in another shape than documents may have. */
+  readonly shapes?: Shapes | undefined;
+}
+
 /** How many events a page holds unless the caller says otherwise. */
 const defaultPage = 1_000;
 
@@ -54,9 +66,10 @@ export class HistoryReader {
     private readonly snapshots: SnapshotStore,
     private readonly documents: DocumentReader,
     private readonly streams: StreamStore,
-    private readonly facts: { readonly versionField: string; readonly collection: string; readonly now: () => number; readonly pruner: Pick<HistoryPruner, 'removeSnapshots'> },
+    private readonly facts: HistoryReaderFacts,
   ) {
-    this.sources = { events, streams, documents, versionField: facts.versionField, address: (id) => this.address(id) };
+    const stateAt = facts.shapes && ((id: DocumentId, version: number) => this.stateAt(id, version));
+    this.sources = { events, streams, documents, versionField: facts.versionField, address: (id) => this.address(id), stateAt };
   }
 
   /** Epoch, floor and erasure of one history. */
@@ -119,12 +132,35 @@ export class HistoryReader {
     return version;
   }
 
-  /** Snapshots the document as it is stored now: state and number from one read. @param save how it is saved. Default: at once */
+  /**
+   * Snapshots the document as it is stored now: state and number from one read. @param save how it is saved. Default: at once
+   * @throws HistoryCorruptError when what is stored would be read as another state than its events lead to
+   */
   async createSnapshot(id: DocumentId, save: SaveSnapshot = (snapshot) => this.snapshots.save(snapshot)): Promise<Snapshot<Image>> {
-    const present = await presentState(this.sources, id);
-    if (present === null) throw new DocumentNotFoundError(this.address(id));
-    if (present.version === 0) throw new HistoryMissingError(this.address(id));
-    return this.save({ documentId: id, serverSeq: present.version, state: present.image, createdAt: new Date(this.facts.now()) }, save);
+    return this.save(await this.snapshotOf(id), save);
+  }
+
+  private async snapshotOf(id: DocumentId): Promise<Snapshot<Image>> {
+    for (let look = 1; ; look++) {
+      const present = await presentState(this.sources, id);
+      if (present === null) throw new DocumentNotFoundError(this.address(id));
+      if (present.version === 0) throw new HistoryMissingError(this.address(id));
+      try {
+        return await this.inItsShape({ documentId: id, serverSeq: present.version, state: present.image, createdAt: new Date(this.facts.now()) });
+      } catch (error) {
+        // compacted or erased since: there is a newer one
+        if (!(error instanceof HistoryCompactedError) || look === looks) throw error;
+      }
+    }
+  }
+
+  private async inItsShape(snapshot: Snapshot<Image>): Promise<Snapshot<Image>> {
+    const { shapes } = this.facts;
+    const { documentId, serverSeq } = snapshot;
+    if (shapes === undefined || snapshot.state === null) return snapshot;
+    const labelled = shapes.labelled(snapshot, await this.stateAt(documentId, serverSeq));
+    if (labelled === undefined) throw mixedShapes(this.address(documentId), serverSeq);
+    return labelled;
   }
 
   /** An erasure may have come between reading the state and saving it: then it must not stay. */

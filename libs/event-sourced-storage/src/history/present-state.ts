@@ -1,4 +1,7 @@
+import { ClientAheadError } from '../errors/client-ahead.error.js';
+import { HistoryCompactedError } from '../errors/history-compacted.error.js';
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
+import { HistoryMissingError } from '../errors/history-missing.error.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { DocumentReader } from '../read/document-reader.js';
@@ -12,6 +15,11 @@ export interface PresentSources {
   readonly versionField: string;
   /** `collection/documentId`. */
   readonly address: (id: DocumentId) => string;
+  /**
+   * What the events up to a number lead to in the shape in which they are read. Left out without upcasters: then that is the document. With
+   * them the document does not tell it, because it does not say which shape it has; see `Shapes`.
+   */
+  readonly stateAt?: ((id: DocumentId, version: number) => Promise<Image | null>) | undefined;
 }
 
 /** A document as it is now. */
@@ -52,10 +60,17 @@ export async function presentState({ documents, events, versionField, address }:
 export async function startingState(sources: PresentSources, id: DocumentId): Promise<PresentState | null> {
   for (let look = 1; ; look++) {
     const present = await presentState(sources, id);
-    if (present === null || present.image === null || present.version === 0) return present;
-    const image = await sources.events.imageAfter(id, present.version, present.image);
-    if (image !== null) return { ...present, image };
-    // its event was compacted since, so there is a newer document; else it was written around the storage, in whatever shape
-    if (look === looks) return present;
+    if (sources.stateAt === undefined || present === null || present.image === null || present.version === 0) return present;
+    try {
+      return { ...present, image: (await sources.stateAt(id, present.version)) ?? present.image };
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+      // compacted or erased since, so there is a newer one; else its number was written around the storage, and it is in whatever shape
+      if (look === looks) return present;
+    }
   }
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof HistoryCompactedError || error instanceof ClientAheadError || error instanceof HistoryMissingError;
 }

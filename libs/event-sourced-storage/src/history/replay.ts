@@ -37,6 +37,12 @@ export function replayEvent(state: ReplayState, event: FoldableEvent, versionFie
   }
 }
 
+/** The state after an event when the one before it is not known. */
+export function afterUnknown(event: FoldableEvent): ReplayState | undefined {
+  if (event.operation === 'update') return undefined;
+  return { image: event.operation === 'create' ? event.createdDoc : null, version: event.serverSeq };
+}
+
 /** Folds events in order. @throws RangeError as {@link replayEvent} */
 export async function replay(
   from: ReplayState,

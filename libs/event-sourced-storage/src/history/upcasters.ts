@@ -7,10 +7,8 @@ import type { DocumentId } from '../model/document-id.js';
 import type { Snapshot } from '../model/snapshot.js';
 import type { Upcaster } from '../model/upcaster.js';
 import { type EventAddress, type EventQuery, type EventReadOptions, EventStore } from './event-store.js';
+import { presentSnapshot, Shapes, type Upcast } from './shapes.js';
 import { type SnapshotEntry, type SnapshotSaveOptions, SnapshotStore } from './snapshot-store.js';
-
-/** Takes an event of any shape to the present one. */
-export type Upcast = (event: DocumentEvent<Image>) => DocumentEvent<Image>;
 
 /**
  * One function for a whole chain, which start-up has checked.
@@ -70,11 +68,6 @@ export class UpcastingEventStore extends EventStore {
     return this.upcastOrNull(await this.stored.findOperation(id, operationId, options));
   }
 
-  override async imageAfter(id: DocumentId, serverSeq: number, stored: Image): Promise<Image | null> {
-    const [event] = await this.stored.read(id, { from: serverSeq, to: serverSeq });
-    return event === undefined ? null : upcastImage(this.upcast, stored, event).image;
-  }
-
   override async *pick(keys: readonly EventAddress[]): AsyncGenerator<DocumentEvent<Image>, void, undefined> {
     for await (const event of this.stored.pick(keys)) yield this.upcast(event);
   }
@@ -84,7 +77,7 @@ export class UpcastingEventStore extends EventStore {
   }
 }
 
-/** Snapshots that remember the shape of the event they were made after, and are read in the present one. */
+/** Snapshots that remember their shape, where nobody says it that of the event they were made after, and are read in the present one. */
 export class UpcastingSnapshotStore extends SnapshotStore {
   constructor(
     private readonly stored: SnapshotStore,
@@ -116,28 +109,15 @@ export class UpcastingSnapshotStore extends SnapshotStore {
   }
 
   private async withShape(snapshot: Snapshot<Image>): Promise<Snapshot<Image>> {
-    const { documentId, serverSeq } = snapshot;
+    const { documentId, serverSeq, schemaVersion } = snapshot;
+    if (schemaVersion !== undefined) return snapshot;
     const [event] = await this.events.read(documentId, { from: serverSeq, to: serverSeq });
     return event?.schemaVersion === undefined ? snapshot : { ...snapshot, schemaVersion: event.schemaVersion };
   }
 
   private read(snapshot: Snapshot<Image>): Snapshot<Image> {
-    const { documentId, serverSeq, state, createdAt, schemaVersion } = snapshot;
-    if (state === null) return snapshot;
-    const read = upcastImage(this.upcast, state, { documentId, serverSeq, timestamp: createdAt, schemaVersion });
-    return { ...snapshot, state: read.image, ...(read.schemaVersion === undefined ? {} : { schemaVersion: read.schemaVersion }) };
+    return presentSnapshot(this.upcast, snapshot);
   }
-}
-
-/** A whole document is read as if it had been created after its newest event, in the shape of that event. */
-function upcastImage(
-  upcast: Upcast,
-  image: Image,
-  { documentId, serverSeq, timestamp, schemaVersion }: Pick<DocumentEvent, 'documentId' | 'serverSeq' | 'timestamp'> & { readonly schemaVersion?: number | undefined },
-): { readonly image: Image; readonly schemaVersion: number | undefined } {
-  const shape = schemaVersion === undefined ? {} : { schemaVersion };
-  const read = upcast({ documentId, serverSeq, operation: 'create', clientId: 'snapshot', timestamp, operationId: 'snapshot', ...shape, createdDoc: image });
-  return read.operation === 'create' ? { image: read.createdDoc, schemaVersion: read.schemaVersion } : { image, schemaVersion };
 }
 
 /** Where one feature reads events and snapshots. */
@@ -150,15 +130,21 @@ export interface HistoryStores {
 export interface ShapedStores extends HistoryStores {
   /** As they were written: what is compared with documents, and what compaction keeps. */
   readonly stored: HistoryStores;
+  /** Only where there are upcasters: else the stored shape is the present one. */
+  readonly shapes?: Shapes;
 }
 
 /** The stores of one feature as its readers see them; as they are when the feature has but one shape. */
 export function inPresentShape(
   stored: HistoryStores,
-  options: { readonly upcasters: readonly Upcaster[]; readonly schemaVersion: number | undefined; readonly collection: string },
+  options: { readonly upcasters: readonly Upcaster[]; readonly schemaVersion: number | undefined; readonly collection: string; readonly versionField: string },
 ): ShapedStores {
-  const { events, snapshots } = stored;
-  if (options.schemaVersion === undefined) return { events, snapshots, stored };
-  const upcast = upcastWith(options.upcasters, options.collection);
-  return { events: options.upcasters.length === 0 ? events : new UpcastingEventStore(events, upcast), snapshots: new UpcastingSnapshotStore(snapshots, events, upcast), stored };
+  const { events } = stored;
+  const { upcasters, schemaVersion } = options;
+  if (schemaVersion === undefined) return { ...stored, stored };
+  const upcast = upcastWith(upcasters, options.collection);
+  const snapshots = new UpcastingSnapshotStore(stored.snapshots, events, upcast);
+  if (upcasters.length === 0) return { events, snapshots, stored };
+  const known = [schemaVersion, ...upcasters.map(({ from }) => from)].toSorted((a, b) => b - a);
+  return { events: new UpcastingEventStore(events, upcast), snapshots, stored, shapes: new Shapes(upcast, known, options.versionField) };
 }

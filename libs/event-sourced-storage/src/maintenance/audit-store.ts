@@ -28,6 +28,10 @@ export interface StoredSnapshot {
   /** NaN when it has none. */
   readonly serverSeq: number;
   readonly state: Image | null;
+  /** When it was made, and how it is to be read, as far as it says so. */
+  readonly createdAt?: Date;
+  readonly schemaVersion?: number;
+  readonly leftovers?: readonly string[];
   /** Names it for {@link AuditStore.mendSnapshot}. */
   readonly key: unknown;
   readonly flaw?: RecordFlaw;

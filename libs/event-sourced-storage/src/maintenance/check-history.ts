@@ -1,9 +1,13 @@
 /** Whether documents, events and snapshots fit together: pure, on whatever view it is given. */
-import { beforeHistory, replayEvent, type ReplayState } from '../history/replay.js';
+import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
+import { afterUnknown, beforeHistory, replayEvent, type ReplayState } from '../history/replay.js';
+import type { Shapes } from '../history/shapes.js';
 import { firstKept } from '../history/stream-store.js';
 import { InvalidValueError, sameValue } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
+import type { DocumentId } from '../model/document-id.js';
+import type { Snapshot } from '../model/snapshot.js';
 import { versionOf } from '../read/document-state.js';
 import { computeDiff } from '../write/compute-diff.js';
 import type { AuditView, RecordFlaw, StoredEvent, StoredSnapshot } from './audit-store.js';
@@ -12,7 +16,7 @@ import type { HistoryProblem, HistoryProblemKind } from './history-problem.js';
 /** A snapshot to be dropped, and what is to take its place. */
 export interface WrongSnapshot {
   readonly key: unknown;
-  readonly right: { readonly serverSeq: number; readonly state: Image | null } | undefined;
+  readonly right: Omit<Snapshot<Image>, 'documentId' | 'createdAt'> | undefined;
 }
 
 /** What checking one history came to. */
@@ -24,6 +28,10 @@ export interface HistoryCheck {
   readonly head: number;
   /** What the history leads to; `undefined` when that cannot be known. */
   readonly state: ReplayState | undefined;
+  /** The same in the shape in which it is read; `undefined` also without upcasters. */
+  readonly present: ReplayState | undefined;
+  /** Of the newest event. */
+  readonly schemaVersion: number | undefined;
   /** The document as it was seen. */
   readonly document: Image | null;
   /** Snapshots that are wrong, with what they should hold; `undefined` where there should be none, or it cannot be known. */
@@ -32,9 +40,10 @@ export interface HistoryCheck {
 
 /** What checking needs to know. */
 export interface CheckFacts {
+  readonly documentId: DocumentId;
   readonly versionField: string;
-  /** Reads an event as its readers do. Throws when it cannot. */
-  readonly upcast?: (event: DocumentEvent<Image>) => unknown;
+  /** Of the documents; left out when they have but one. */
+  readonly shapes?: Shapes | undefined;
 }
 
 /** How many paths a message names. */
@@ -72,6 +81,9 @@ class Check {
   private nextSnapshot: StoredSnapshot | undefined;
   /** `undefined`: not known, because something before is missing or was changed. */
   private state: ReplayState | undefined = beforeHistory;
+  /** The same as its readers see it. */
+  private present: ReplayState | undefined = beforeHistory;
+  private schemaVersion: number | undefined;
   private head: number;
   private lastOperation: string | undefined;
   private checkedEvents = 0;
@@ -94,8 +106,13 @@ class Check {
     while (this.nextSnapshot !== undefined && this.nextSnapshot.serverSeq < this.floor) await this.advance();
     const isErasure = firstKept(this.view.facts) === this.floor;
     const base = this.nextSnapshot?.serverSeq === this.floor ? this.nextSnapshot : undefined;
-    if (isErasure) this.state = { image: null, version: this.floor };
-    else if (base !== undefined && base.flaw === undefined) this.state = { image: base.state, version: this.floor };
+    this.present = undefined;
+    if (isErasure) this.present = this.state = { image: null, version: this.floor };
+    else if (base !== undefined && base.flaw === undefined) {
+      this.state = { image: base.state, version: this.floor };
+      this.schemaVersion = base.schemaVersion;
+      this.present = this.readSnapshot(base);
+    }
     else if (base?.flaw !== undefined) {
       this.state = undefined;
       this.eventFlaw(base.flaw, this.floor); // what it stood for is gone
@@ -120,7 +137,10 @@ class Check {
     this.head = serverSeq;
     if (flaw !== undefined) this.eventFlaw(flaw, serverSeq);
     this.lastOperation = stored.event?.operation ?? this.lastOperation;
-    this.state = flaw !== undefined && flaw.kind !== 'number-wrong' ? undefined : this.fold(stored.event as DocumentEvent<Image>);
+    this.schemaVersion = stored.event?.schemaVersion;
+    const isUsable = flaw === undefined || flaw.kind === 'number-wrong';
+    this.present = isUsable ? this.foldPresent(stored.event as DocumentEvent<Image>) : undefined;
+    this.state = isUsable ? this.fold(stored.event as DocumentEvent<Image>) : undefined;
     await this.snapshotsUpTo(serverSeq);
   }
 
@@ -135,9 +155,9 @@ class Check {
   }
 
   result(): HistoryCheck {
-    const { notes, checkedEvents, head, state, wrongSnapshots } = this;
+    const { notes, checkedEvents, head, state, present, schemaVersion, wrongSnapshots } = this;
     const problems = this.drafts.map((draft) => ({ ...draft, repairable: this.isSound }));
-    return { problems, notes, checkedEvents, head, state: this.isSound ? state : undefined, document: this.view.document, wrongSnapshots };
+    return { problems, notes, checkedEvents, head, state: this.isSound ? state : undefined, present: this.facts.shapes && present, schemaVersion, document: this.view.document, wrongSnapshots };
   }
 
   // ---- events
@@ -150,13 +170,13 @@ class Check {
   private gap(from: number, to: number): void {
     this.add('event-missing', from === to ? `event ${from} is missing` : `the events ${from} to ${to} are missing`, { serverSeq: from });
     this.state = undefined;
+    this.present = undefined;
   }
 
   /** The state after the event, found anew from its image where the one before is not known. */
   private fold(event: DocumentEvent<Image>): ReplayState | undefined {
     const before = this.state;
     this.checkImage(event);
-    this.checkUpcast(event);
     if (before === undefined) return afterUnknown(event);
     try {
       const after = replayEvent(before, event, this.facts.versionField);
@@ -190,11 +210,13 @@ class Check {
     else if (!sameValue(image['_id'], event.documentId)) this.add('image-differs', `the image in ${event.operation} ${serverSeq} is of another document`, { serverSeq });
   }
 
-  private checkUpcast(event: DocumentEvent<Image>): void {
+  /** The state after the event as its readers see it. */
+  private foldPresent(event: DocumentEvent<Image>): ReplayState | undefined {
     try {
-      this.facts.upcast?.(event);
+      return this.facts.shapes?.replay(this.present, event);
     } catch (error) {
       this.add('upcast-failed', error instanceof Error ? error.message : String(error), { serverSeq: event.serverSeq });
+      return undefined;
     }
   }
 
@@ -237,10 +259,43 @@ class Check {
     if (serverSeq <= this.floor) return; // of no use any more, and of no harm
     if (flaw !== undefined) this.flaw(flaw, Number.isNaN(serverSeq) ? undefined : serverSeq);
     else if (serverSeq > this.head) this.add('snapshot-ahead', `there is a snapshot at ${serverSeq}, the newest event is ${this.head}`, { serverSeq, expected: this.head, found: serverSeq });
-    else if (this.state === undefined || sameValue(state, this.state.image)) return;
-    else this.add('snapshot-differs', `the snapshot at ${serverSeq} is not the state at that number`, { serverSeq });
-    const isKnown = this.state?.version === serverSeq;
-    this.wrongSnapshots.push({ key: snapshot.key, right: isKnown ? { serverSeq, state: this.state?.image ?? null } : undefined });
+    else if (this.state === undefined) return;
+    else if (!sameValue(state, this.state.image)) this.add('snapshot-differs', `the snapshot at ${serverSeq} is not the state at that number`, { serverSeq });
+    else if (this.isReadRight(snapshot)) return;
+    else this.add('snapshot-differs', `the snapshot at ${serverSeq} says another shape than it has`, { serverSeq });
+    this.wrongSnapshots.push({ key: snapshot.key, right: this.rightSnapshot(snapshot) });
+  }
+
+  private isReadRight(snapshot: StoredSnapshot): boolean {
+    const { present, facts } = this;
+    return facts.shapes === undefined || present === undefined || facts.shapes.fits(this.named(snapshot), present.image);
+  }
+
+  /** What is stored, read as its readers do; `undefined` when they cannot, or there is but one way to read it. */
+  private readSnapshot(snapshot: StoredSnapshot): ReplayState | undefined {
+    try {
+      const read = this.facts.shapes?.read(this.named(snapshot));
+      return read && { image: read.state, version: snapshot.serverSeq };
+    } catch (error) {
+      if (error instanceof HistoryCorruptError) return undefined;
+      throw error;
+    }
+  }
+
+  /** `undefined`: there should be none, it is not known, or no shape fits it. */
+  private rightSnapshot({ serverSeq, createdAt = new Date(0) }: StoredSnapshot): WrongSnapshot['right'] {
+    const { state, present, schemaVersion } = this;
+    const { shapes } = this.facts;
+    if (state?.version !== serverSeq) return undefined;
+    const right = this.named({ serverSeq, state: state.image, createdAt, ...(schemaVersion === undefined ? {} : { schemaVersion }) });
+    const labelled = shapes === undefined || present === undefined ? right : shapes.labelled({ schemaVersion: 1, ...right }, present.image);
+    if (labelled === undefined) return undefined;
+    const { documentId: _id, createdAt: _at, ...content } = labelled;
+    return content;
+  }
+
+  private named({ createdAt = new Date(0), ...stored }: Omit<StoredSnapshot, 'key'>): Snapshot<Image> {
+    return { ...stored, documentId: this.facts.documentId, createdAt };
   }
 
   private async advance(): Promise<void> {
@@ -256,11 +311,6 @@ class Check {
     if (unsoundKinds.has(kind)) this.isSound = false;
     this.drafts.push({ kind, ...facts, message });
   }
-}
-
-function afterUnknown(event: DocumentEvent<Image>): ReplayState | undefined {
-  if (event.operation === 'update') return undefined;
-  return { image: event.operation === 'create' ? event.createdDoc : null, version: event.serverSeq };
 }
 
 function sameContent(a: Image, b: Image, versionField: string): boolean {

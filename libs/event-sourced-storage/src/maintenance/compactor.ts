@@ -1,8 +1,12 @@
 import { HistoryCorruptError } from '../errors/history-corrupt.error.js';
 import { beforeHistory, replayEvent, type ReplayState } from '../history/replay.js';
+import { mixedShapes } from '../history/shapes.js';
 import { firstKept, type StreamFacts } from '../history/stream-store.js';
 import { sameValue } from '../model/bson-values.js';
+import type { DocumentEvent } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
+import type { Image } from '../model/diff.js';
+import type { Snapshot } from '../model/snapshot.js';
 import type { CompactionGuard } from './compaction-guard.js';
 import { type PruningTools, removeEvents } from './maintenance-tools.js';
 
@@ -33,10 +37,18 @@ export interface CompactResult {
 /** Others may compact the same history meanwhile; they will not do it that often. */
 const looks = 5;
 
-/** A state, and of the event that led to it when it was recorded and in which shape. */
-interface Folded extends ReplayState {
+/** A state that may stand for the events which led to it, and when the last of them was recorded. */
+interface Folded {
+  readonly snapshot: Snapshot<Image>;
+  /** The same in the present shape. */
+  readonly present: Image | null;
   readonly at: Date;
-  readonly schemaVersion: number | undefined;
+}
+
+/** Where a fold begins or has got to; `present` in the present shape, `undefined` when that is not known. */
+interface Base {
+  readonly stored: ReplayState;
+  readonly present: ReplayState | undefined;
 }
 
 /**
@@ -103,27 +115,47 @@ export class Compactor {
 
   /** The state at the line, from the base that is trusted already and the events that are to go; or what is wrong with them. */
   private async fold(id: DocumentId, facts: StreamFacts, line: number): Promise<Folded | Error> {
-    let state = await this.base(id, facts);
-    if (state === null) return this.corrupt(id, `the snapshot at ${facts.floor}, below which the events are compacted away, is missing`);
-    let at = facts.floorAt ?? new Date(0);
-    let schemaVersion: number | undefined;
+    let base = await this.base(id, facts);
+    if (base === null) return this.corrupt(id, `the snapshot at ${facts.floor}, below which the events are compacted away, is missing`);
+    let last: DocumentEvent<Image> | undefined;
     try {
-      for await (const event of this.tools.events.stream(id, { from: state.version + 1, to: line })) {
-        state = replayEvent(state, event, this.tools.versionField);
-        ({ timestamp: at, schemaVersion } = event);
+      for await (const event of this.tools.events.stream(id, { from: base.stored.version + 1, to: line })) {
+        base = this.after(base, event);
+        last = event;
       }
     } catch (error) {
       if (error instanceof RangeError) return this.corrupt(id, error.message, error);
       throw error;
     }
-    return state.version === line ? { ...state, at, schemaVersion } : this.corrupt(id, `event ${state.version + 1} is missing`);
+    return base.stored.version === line && last !== undefined ? this.inItsShape(base, last) : this.corrupt(id, `event ${base.stored.version + 1} is missing`);
   }
 
-  private async base(id: DocumentId, { floor, purgedAt }: StreamFacts): Promise<ReplayState | null> {
-    if (floor === 0) return beforeHistory;
-    if (purgedAt === floor) return { image: null, version: floor };
+  private async base(id: DocumentId, { floor, purgedAt }: StreamFacts): Promise<Base | null> {
+    if (floor === 0) return { stored: beforeHistory, present: beforeHistory };
+    const nothing = { image: null, version: floor };
+    if (purgedAt === floor) return { stored: nothing, present: nothing };
     const snapshot = await this.tools.snapshots.newest(id, floor);
-    return snapshot?.serverSeq === floor ? { image: snapshot.state, version: floor } : null;
+    return snapshot?.serverSeq === floor ? { stored: { image: snapshot.state, version: floor }, present: { image: this.read(snapshot), version: floor } } : null;
+  }
+
+  private after({ stored, present }: Base, event: DocumentEvent<Image>): Base {
+    const { shapes, versionField } = this.tools;
+    const after = replayEvent(stored, event, versionField);
+    return { stored: after, present: shapes === undefined ? after : shapes.replay(present, event) };
+  }
+
+  /** What may stand for the events: what they lead to in either reading, as stored and in the present shape, or they stay. */
+  private inItsShape({ stored, present }: Base, { documentId, serverSeq, timestamp: at, schemaVersion }: DocumentEvent<Image>): Folded | Error {
+    const { shapes, address, now } = this.tools;
+    const shape = schemaVersion === undefined ? {} : { schemaVersion };
+    const snapshot: Snapshot<Image> = { documentId, serverSeq, state: stored.image, createdAt: new Date(now()), ...shape };
+    if (shapes === undefined) return { snapshot, present: stored.image, at };
+    const labelled = present && shapes.labelled({ schemaVersion: 1, ...snapshot }, present.image);
+    return present === undefined || labelled === undefined ? mixedShapes(address(documentId), serverSeq) : { snapshot: labelled, present: present.image, at };
+  }
+
+  private read(snapshot: Snapshot<Image>): Image | null {
+    return this.tools.shapes === undefined ? snapshot.state : this.tools.shapes.read(snapshot).state;
   }
 
   /**
@@ -131,14 +163,17 @@ export class Compactor {
    * @returns `false` when retention or another compaction removed it meanwhile
    */
   private async keep(id: DocumentId, folded: Folded): Promise<boolean> {
-    const { image, version, schemaVersion } = folded;
-    await this.tools.snapshots.save({ documentId: id, serverSeq: version, state: image, createdAt: new Date(this.tools.now()), ...(schemaVersion === undefined ? {} : { schemaVersion }) });
+    const { snapshot, present } = folded;
+    const { serverSeq: version, state, schemaVersion = 1 } = snapshot;
+    await this.tools.snapshots.save(snapshot);
     await this.tools.checkpoint('compact:snapshot-saved');
     // retention may have removed it meanwhile; from here on it does not
     if (!(await this.tools.snapshots.pin(id, version))) return this.keep(id, folded);
     const stored = await this.tools.snapshots.newest(id, version);
     if (stored?.serverSeq !== version) return false;
-    if (!sameValue(stored.state, image)) throw this.corrupt(id, `the snapshot at ${version} is not what the events lead to`);
+    if (!sameValue(stored.state, state)) throw this.corrupt(id, `the snapshot at ${version} is not what the events lead to`);
+    const isInItsShape = this.tools.shapes?.fits(stored, present) ?? (state === null || (stored.schemaVersion ?? 1) === schemaVersion);
+    if (!isInItsShape) throw new HistoryCorruptError(this.tools.address(id), `the snapshot at ${version} says another shape than it has`, { advice: 'rebuild() mends it where the upcasters are; nothing was removed.' });
     await this.tools.checkpoint('compact:snapshot-verified');
     // from now on no retention removes it
     return this.tools.snapshots.pin(id, version);

@@ -1,5 +1,6 @@
 import type { EventStore } from '../history/event-store.js';
 import type { HistoryPruner } from '../history/history-pruner.js';
+import type { Shapes } from '../history/shapes.js';
 import type { SnapshotStore } from '../history/snapshot-store.js';
 import type { StreamStore } from '../history/stream-store.js';
 import type { DocumentId } from '../model/document-id.js';
@@ -9,6 +10,8 @@ export interface PruningTools {
   /** Events and snapshots as they are stored, whatever shape they are read in: what stands for removed events must not be taken for a newer shape. */
   readonly events: EventStore;
   readonly snapshots: SnapshotStore;
+  /** Where that shape and the one in which they are read may differ. */
+  readonly shapes?: Shapes | undefined;
   readonly streams: StreamStore;
   readonly pruner: HistoryPruner;
   readonly versionField: string;

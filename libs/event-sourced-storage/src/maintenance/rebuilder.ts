@@ -3,6 +3,7 @@ import { HistoryMissingError } from '../errors/history-missing.error.js';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { VersionConflictError } from '../errors/version-conflict.error.js';
 import type { ReplayState } from '../history/replay.js';
+import type { Shapes } from '../history/shapes.js';
 import { idKey, InvalidValueError } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
@@ -16,6 +17,7 @@ import { computeDiff } from '../write/compute-diff.js';
 import type { AuditStore, Repair } from './audit-store.js';
 import type { HistoryCheck } from './check-history.js';
 import type { HistoryProblem } from './history-problem.js';
+import { shapeOfRepair } from './shape-of-repair.js';
 import type { Verifier } from './verifier.js';
 
 /** Options of `rebuild`. */
@@ -48,6 +50,7 @@ export interface RebuilderParts {
   readonly options: ResolvedFeatureOptions;
   readonly verifier: Verifier;
   readonly audit: AuditStore;
+  readonly shapes?: Shapes | undefined;
   readonly readPath: Pick<ReadPath, 'committed' | 'forget'>;
   readonly afterCommit: AfterCommit;
   readonly runTransaction: <R>(run: (session: TransactionSession) => Promise<R>) => Promise<R>;
@@ -94,8 +97,9 @@ export class Rebuilder {
     const common = { documentId: id, seen: { document: check.document, head: check.head } };
     const content = prefer === 'history' ? undefined : this.difference(id, state.image, check);
     if (content === undefined) return { ...common, document: state.image };
-    const event = this.event(id, state.version, content, clientId);
-    return { ...common, document: check.document === null ? null : { ...check.document, [this.parts.options.versionField]: event.serverSeq }, event };
+    const built = this.event(id, state.version, content, clientId);
+    const document = check.document === null ? null : { ...check.document, [this.parts.options.versionField]: built.serverSeq };
+    return { ...common, document, event: this.inItsShape(built, check, document) };
   }
 
   /** What was done to the document; `undefined` when only its number is wrong. */
@@ -120,6 +124,13 @@ export class Rebuilder {
     const { options, now, newOperationId } = this.parts;
     const request = { documentId, key: idKey(documentId), address: this.address(documentId), clientId, operationId: newOperationId(), mayBeRepeated: false, metadata: { reason: 'rebuild: changed around the storage' } };
     return buildEvent(request, { image: null, version, timestamp: 0, source: 'fresh' }, content, { now: now(), schemaVersion: options.schemaVersion, transactionId: undefined });
+  }
+
+  /** What is stored may be of another shape than the present one, and so is what was changed in it. */
+  private inItsShape(event: DocumentEvent<Image>, { present: before, schemaVersion: newestShape }: HistoryCheck, after: Image | null): DocumentEvent<Image> {
+    const { shapes } = this.parts;
+    const schemaVersion = shapes && shapeOfRepair(shapes, event, { before, newestShape, after });
+    return schemaVersion === undefined ? event : { ...event, schemaVersion };
   }
 
   private async announce({ documentId, document, event }: Repair): Promise<void> {

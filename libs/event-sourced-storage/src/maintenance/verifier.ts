@@ -1,7 +1,6 @@
 import { OperationTimeoutError } from '../errors/operation-timeout.error.js';
 import type { EventStore } from '../history/event-store.js';
-import type { DocumentEvent } from '../model/document-event.js';
-import type { Image } from '../model/diff.js';
+import type { Shapes } from '../history/shapes.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { AuditStore } from './audit-store.js';
 import { checkHistory, type HistoryCheck } from './check-history.js';
@@ -38,8 +37,8 @@ export interface VerifierParts {
   readonly collection: string;
   readonly versionField: string;
   readonly random: () => number;
-  /** Reads an event as its readers do; left out when there are no upcasters. */
-  readonly upcast?: (event: DocumentEvent<Image>) => unknown;
+  /** Of the documents; left out when there are no upcasters. */
+  readonly shapes?: Shapes | undefined;
 }
 
 const defaultBatch = 4;
@@ -52,8 +51,8 @@ export class Verifier {
 
   /** The check with all that a repair needs. */
   check(id: DocumentId): Promise<HistoryCheck> {
-    const { audit, versionField, upcast } = this.parts;
-    return audit.inspect(id, (view) => checkHistory(view, { versionField, ...(upcast === undefined ? {} : { upcast }) }));
+    const { audit, versionField, shapes } = this.parts;
+    return audit.inspect(id, (view) => checkHistory(view, { documentId: id, versionField, shapes }));
   }
 
   async verify(id: DocumentId): Promise<HistoryReport> {

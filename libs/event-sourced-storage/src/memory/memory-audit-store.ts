@@ -26,7 +26,7 @@ export class MemoryAuditStore extends AuditStore {
       snapshots: moment
         .snapshots(key)
         .toSorted((a, b) => a.serverSeq - b.serverSeq)
-        .map((snapshot) => ({ serverSeq: snapshot.serverSeq, state: snapshot.state, key: snapshot })),
+        .map((snapshot) => Object.assign({ key: snapshot }, snapshot)),
       events: moment.events(key, (history) => history.filter(({ serverSeq }) => serverSeq >= firstKept(facts))).map((event) => ({ serverSeq: event.serverSeq, event })),
       strayEvents: async () => 0,
     });

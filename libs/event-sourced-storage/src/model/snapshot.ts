@@ -10,6 +10,11 @@ export interface Snapshot<T = Record<string, unknown>> {
   readonly state: T | null;
   /** When the snapshot was made, by the clock of the process that made it. */
   readonly createdAt: Date;
-  /** Shape of `state`, as of the event at that number, for upcasters; absent means the first shape. */
+  /** Shape of `state`, for upcasters: that in which it is read as what its events lead to; absent means the first shape. */
   readonly schemaVersion?: number;
+  /**
+   * Paths in `state` that are left out when it is read in the present shape: the document still has them because its schema does not name
+   * them any more, and its events, as the upcasters read them, do not.
+   */
+  readonly leftovers?: readonly string[];
 }

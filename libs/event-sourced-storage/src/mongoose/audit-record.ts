@@ -30,11 +30,13 @@ export function readEvent(id: DocumentId, bytes: Buffer): StoredEvent {
 
 /** A snapshot, by its bytes. */
 export function readSnapshot(bytes: Buffer): StoredSnapshot {
-  const { _id: key, documentId, serverSeq: stored, state, createdAt, digest } = BSON.deserialize(bytes);
+  const { _id: key, documentId, serverSeq: stored, state, createdAt, digest, schemaVersion, leftovers } = BSON.deserialize(bytes);
   const serverSeq = numberOf(stored);
   const found = typeNameOf(BSON.deserialize(bytes, typed)['serverSeq']);
   const isState = state === null || isPlainObject(state);
-  const facts = { serverSeq, state: isState ? (state as Image | null) : null, key: key as unknown };
+  const made = isDate(createdAt) ? { createdAt: createdAt as Date } : {};
+  const shape = { ...(typeof schemaVersion === 'number' ? { schemaVersion } : {}), ...(Array.isArray(leftovers) ? { leftovers: leftovers as string[] } : {}) };
+  const facts = { serverSeq, state: isState ? (state as Image | null) : null, key: key as unknown, ...made, ...shape };
   if (found !== 'long' || serverSeq < 1) {
     return { ...facts, flaw: { kind: 'number-wrong', message: `a snapshot has a number that is not stored as a 64-bit integer, but as ${found}`, expected: 'long', found } };
   }

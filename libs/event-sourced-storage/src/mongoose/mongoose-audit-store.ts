@@ -18,6 +18,7 @@ import { MongooseStreamStore } from './mongoose-stream-store.js';
 import { databaseOf, rawCollection } from './raw-collection.js';
 import { driverSession } from './read-level.js';
 import { digestToStore } from './snapshot-digest.js';
+import { snapshotUpdate } from './snapshot-update.js';
 
 /** The collections of one feature. */
 export type AuditCollections = Pick<ResolvedFeatureOptions, 'collection' | 'eventsCollection' | 'snapshotsCollection' | 'streamsCollection' | 'versionField' | 'eventChecksums'>;
@@ -89,8 +90,12 @@ export class MongooseAuditStore extends AuditStore {
   override async mendSnapshot(key: unknown, right: Snapshot<Image> | undefined): Promise<void> {
     const snapshots = rawCollection<Image>(this.connection, this.names.snapshotsCollection);
     const filter = { _id: { $eq: key } } as object;
-    if (right === undefined) await snapshots.deleteOne(filter, majority);
-    else await snapshots.updateOne(filter, { $set: { serverSeq: storedNumber(right.serverSeq), state: right.state, createdAt: right.createdAt, digest: digestToStore(right) } }, majority);
+    if (right === undefined) {
+      await snapshots.deleteOne(filter, majority);
+      return;
+    }
+    const { serverSeq, state, createdAt } = right;
+    await snapshots.updateOne(filter, snapshotUpdate({ serverSeq: storedNumber(serverSeq), state, createdAt, digest: digestToStore(right) }, right), majority);
   }
 
   /** Only what differs, so that the rest keeps its bytes. */

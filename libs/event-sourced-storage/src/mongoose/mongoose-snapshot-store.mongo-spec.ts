@@ -83,6 +83,19 @@ describe('MongooseSnapshotStore', () => {
       expect(warnings).toEqual([]);
     });
 
+    it.each([
+      ['of none', {}],
+      ['of another', { schemaVersion: 3, leftovers: ['coins'] }],
+    ])('is replaced by one %s shape with all that it says of its shape', async (_name, shape) => {
+      const documentId = new ObjectId();
+      const state = { _id: documentId, gold: 3 };
+      await watched.save({ documentId, serverSeq: 3, state, createdAt: new Date(3), schemaVersion: 2, leftovers: ['a', 'b'] });
+      await raw().updateOne({ documentId }, { $set: { 'state.gold': 4 } });
+      const again = { documentId, serverSeq: 3, state, createdAt: new Date(9), ...shape };
+      expect(await watched.save(again)).toEqual(again);
+      expect(await watched.newest(documentId)).toEqual(again);
+    });
+
     it('one without a digest is of an earlier version, and believed', async () => {
       const documentId = new ObjectId();
       await raw().insertOne({ documentId, serverSeq: Long.fromNumber(1), state: { _id: documentId }, createdAt: new Date(1) });

@@ -8,6 +8,7 @@ import { storedId, storedNumber } from './event-key.js';
 import { rawCollection } from './raw-collection.js';
 import { driverSession, readLevel } from './read-level.js';
 import { digestOf, digestToStore } from './snapshot-digest.js';
+import { shapeOf, snapshotUpdate } from './snapshot-update.js';
 
 /** A snapshot as stored. */
 interface SnapshotRecord {
@@ -20,6 +21,7 @@ interface SnapshotRecord {
   readonly digest?: string;
   readonly pinned?: boolean;
   readonly schemaVersion?: number;
+  readonly leftovers?: readonly string[];
 }
 
 type Writing = { readonly session: mongo.ClientSession } | { readonly writeConcern: { readonly w: 'majority' } };
@@ -78,11 +80,10 @@ export class MongooseSnapshotStore extends SnapshotStore {
   }
 
   private insertOrFind(snapshot: Snapshot<Image>, writing: Writing): Promise<SnapshotRecord | null> {
-    const { state, createdAt, schemaVersion } = snapshot;
-    const shape = schemaVersion === undefined ? {} : { schemaVersion };
+    const { state, createdAt } = snapshot;
     return this.collection().findOneAndUpdate(
       keyOf(snapshot),
-      { $setOnInsert: { state, createdAt, digest: digestToStore(snapshot), ...shape } },
+      { $setOnInsert: { state, createdAt, digest: digestToStore(snapshot), ...shapeOf(snapshot) } },
       { upsert: true, returnDocument: 'after', ...writing },
     );
   }
@@ -91,7 +92,7 @@ export class MongooseSnapshotStore extends SnapshotStore {
   private async replace(damaged: SnapshotRecord, snapshot: Snapshot<Image>, writing: Writing): Promise<Snapshot<Image>> {
     const { state, createdAt } = snapshot;
     const filter = { ...keyOf(snapshot), digest: { $eq: damaged.digest as string }, createdAt: { $eq: damaged.createdAt } };
-    await this.collection().updateOne(filter, { $set: { state, createdAt, digest: digestToStore(snapshot) } }, writing);
+    await this.collection().updateOne(filter, snapshotUpdate({ state, createdAt, digest: digestToStore(snapshot) }, snapshot), writing);
     return snapshot;
   }
 
@@ -108,6 +109,6 @@ function isSound({ documentId, serverSeq, state, digest }: SnapshotRecord): bool
   return digest === undefined || digestOf({ documentId, serverSeq: Number(serverSeq), state: state ?? null }) === digest;
 }
 
-function fromRecord({ documentId, serverSeq, state, createdAt, schemaVersion }: SnapshotRecord): Snapshot<Image> {
-  return { documentId, serverSeq: Number(serverSeq), state, createdAt, ...(schemaVersion === undefined ? {} : { schemaVersion }) };
+function fromRecord({ documentId, serverSeq, state, createdAt, ...shape }: SnapshotRecord): Snapshot<Image> {
+  return { documentId, serverSeq: Number(serverSeq), state, createdAt, ...shapeOf(shape) };
 }

@@ -8,7 +8,7 @@ import { HandlerRunner } from '../delivery/handler-runner.js';
 import { NeededByHandlers } from '../delivery/needed-by-handlers.js';
 import { TryLater } from '../delivery/try-later.js';
 import type { Image } from '../model/diff.js';
-import { isTransient, isUnavailable } from '../mongoose/driver-errors.js';
+import { isSessionOver, isTransient, isUnavailable } from '../mongoose/driver-errors.js';
 import { MongooseDeliverySource } from '../mongoose/mongoose-delivery-source.js';
 import { isAtOrAfter } from '../mongoose/resume-token.js';
 import { MongooseDeliveryStore, prepareDeliveries } from '../mongoose/mongoose-delivery-store.js';
@@ -70,8 +70,8 @@ async function open(root: StorageRoot, { options, feature, handler }: Definition
     leases,
     member,
     isAtOrAfter,
-    // a race that was lost too often is nothing that the handler did
-    isUnavailable: (error) => isUnavailable(error) || isTransient(error) || error instanceof TryLater,
+    // a race that was lost too often is nothing that the handler did; a session that it ended is
+    isUnavailable: (error) => (isUnavailable(error) && !isSessionOver(error)) || isTransient(error) || error instanceof TryLater,
     now,
     random,
     warn: (message) => root.logger.warn(message),

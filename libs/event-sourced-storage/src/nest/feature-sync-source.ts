@@ -1,6 +1,6 @@
 import type { CatchUpSnapshot } from '../history/cursor.js';
 import type { EventStore } from '../history/event-store.js';
-import { startingState } from '../history/present-state.js';
+import { type PresentSources, startingState } from '../history/present-state.js';
 import type { StreamFacts, StreamStore } from '../history/stream-store.js';
 import { byteSize, idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
@@ -26,6 +26,8 @@ export interface FeatureParts {
   readonly streams: StreamStore;
   readonly caster: DocumentCaster;
   readonly notices: CommitNotices;
+  /** As of {@link PresentSources}. */
+  readonly stateAt: PresentSources['stateAt'];
   /** `undefined`: this process does not listen to others. */
   readonly feed: ChangeFeed | undefined;
 }
@@ -70,8 +72,8 @@ export class FeatureSyncSource extends SyncSource {
   }
 
   override async state(id: DocumentId): Promise<CatchUpSnapshot<Image> | null> {
-    const { reader: documents, events } = this.parts;
-    const present = await startingState({ documents, events, versionField: this.versionField, address: (each) => `${this.collection}/${String(each)}` }, id);
+    const { reader: documents, events, stateAt } = this.parts;
+    const present = await startingState({ documents, events, versionField: this.versionField, address: (each) => `${this.collection}/${String(each)}`, stateAt }, id);
     return present === null ? null : { serverSeq: present.version, state: present.image };
   }
 

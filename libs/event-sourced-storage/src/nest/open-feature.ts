@@ -118,6 +118,7 @@ export async function openFeature(
       streams,
       caster,
       notices,
+      stateAt: stores.shapes && ((id, version) => engine.stateAt(id, { version })),
       feed: root.options.watchEnabled ? feed : undefined,
     }),
   );

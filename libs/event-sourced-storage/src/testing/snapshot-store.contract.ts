@@ -142,6 +142,13 @@ export function describeSnapshotStore(name: string, createFixture: CreateStorage
       assertSame(await fixture.snapshots.newest(id), snapshotOf(id, 1));
     });
 
+    it('how its state is to be read is kept with it', async () => {
+      const id = fixture.newId();
+      const shaped = { ...snapshotOf(id, 1, { _id: id, gold: 1, bag: { coins: 1 } }), schemaVersion: 3, leftovers: ['bag.coins'] };
+      assertSame(await fixture.snapshots.save(shaped), shaped);
+      assertSame(await fixture.snapshots.newest(id), shaped);
+    });
+
     it('what is saved and returned is a copy', async () => {
       const id = fixture.newId();
       const state: Image = { _id: id, bag: { sword: 1 } };
