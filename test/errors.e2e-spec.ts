@@ -103,7 +103,7 @@ describe('Errors of the sample', () => {
   let running: RunningApp;
 
   beforeAll(async () => {
-    running = await startApp('errors');
+    running = await startApp('errors', { snapshotEvery: 0 });
     await running.http.put(`/games/${id}`).set(client).send(game).expect(201);
     await running.http.patch(`/games/${id}`).set(client).send({ gold: 1.7e308 }).expect(200);
   });

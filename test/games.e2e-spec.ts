@@ -17,7 +17,7 @@ describe('The boss-raid sample over HTTP', () => {
   let running: RunningApp;
 
   beforeAll(async () => {
-    running = await startApp('games');
+    running = await startApp('games', { snapshotEvery: 0 });
   });
   afterAll(() => running.close());
 

@@ -7,7 +7,7 @@ describe('Raids over HTTP', () => {
   let running: RunningApp;
 
   beforeAll(async () => {
-    running = await startApp('raids');
+    running = await startApp('raids', { snapshotEvery: 0 });
   });
   afterAll(() => running.close());
 

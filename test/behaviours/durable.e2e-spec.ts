@@ -13,7 +13,8 @@ type Event = DocumentEvent<Game>;
 
 /**
  * A handler that does what the test says, and keeps what it was given. Nobody dies here, so no lease has to run out: one that did, on a
- * machine that stood still, would give a part to another process, and some events to the handler twice.
+ * machine that stood still, would give a part to another process, and some events to the handler twice. As it is, every event comes
+ * exactly once: what it writes in its own transaction, which the server may end, and a wish that is granted again, are the exceptions.
  */
 function handlerOf(options: Partial<DurableHandlerOptions>, behaviour: (event: Event, context: DeliveryContext) => unknown = () => undefined) {
   const seen: { readonly id: string; readonly serverSeq: number; readonly deliveryId: string; readonly attempt: number }[] = [];
@@ -54,6 +55,9 @@ describe('durable handlers', () => {
     return _id;
   }
   const durable = (app: GamesApp): DurableHandlers => app.app.get(DurableHandlers);
+  const own = async (app: GamesApp): Promise<number> => (await durable(app).status('board')).ownPartitions.length;
+  /** From then on nobody takes a part from the other. */
+  const isShared = (one: GamesApp, other: GamesApp) => until(async () => (await own(one)) === 4 && (await own(other)) === 4, 'half each');
   const stop = async (app: GamesApp): Promise<void> => {
     open.splice(open.indexOf(app), 1);
     await app.close();
@@ -93,8 +97,8 @@ describe('durable handlers', () => {
       state.isWriting = false;
       await writing;
     }
-    await until(() => ids.every((id) => firsts(board.numbers(id)).length === written.get(String(id))), 'all events', backlogMs);
-    for (const id of ids) expect(firsts(board.numbers(id))).toEqual(upTo(written.get(String(id)) ?? 0));
+    await until(() => ids.every((id) => board.numbers(id).length >= (written.get(String(id)) ?? 0)), 'all events', backlogMs);
+    for (const id of ids) expect(board.numbers(id)).toEqual(upTo(written.get(String(id)) ?? 0));
   }, 40_000 + 3 * backlogMs);
 
   it('after a restart it goes on behind what it has handled', async () => {
@@ -211,7 +215,7 @@ describe('durable handlers', () => {
     await until(async () => (await durable(app).status('board')).parked === 0, 'nothing parked');
     await app.games.findOneAndUpdate(poisoned, addGold, 'test');
     await until(() => done.length >= 4, 'the live one');
-    expect(firsts(done)).toEqual(upTo(4));
+    expect(done).toEqual(upTo(4));
   });
 
   it('a parked document stays parked over a restart, and a redelivery that fails parks it again', async () => {
@@ -234,7 +238,8 @@ describe('durable handlers', () => {
     await until(() => again.numbers(id).length > 0, 'the redelivery');
     const parkedAgain = async (): Promise<boolean> => (await durable(app).parked('board')).some(({ documentId, parkedAt }) => id.equals(documentId as mongoose.Types.ObjectId) && parkedAt > before.parkedAt);
     await until(parkedAgain, 'parked again');
-    expect(firsts(again.numbers(id))).toEqual([1]); // and nothing behind it
+    // once for the wish, or once more when it was seen again before that was stored; and nothing behind it
+    expect(firsts(again.numbers(id))).toEqual([1]);
   });
 
   it('discard() gives up the failed event, or all that wait', async () => {
@@ -250,8 +255,8 @@ describe('durable handlers', () => {
     await until(async () => (await durable(app).parked('board')).length === 0, 'none parked');
     await app.games.findOneAndUpdate(other, addGold, 'test');
     await until(() => board.numbers(other).includes(5), 'the live one');
-    expect(firsts(board.numbers(one))).toEqual(upTo(4));
-    expect(firsts(board.numbers(other))).toEqual([1, 2, 5]);
+    expect(board.numbers(one)).toEqual(upTo(4));
+    expect(board.numbers(other)).toEqual([1, 2, 5]);
   });
 
   it('a handler that hangs is given up after its time, told so, and its document parked', async () => {
@@ -281,35 +286,35 @@ describe('durable handlers', () => {
     const all: number[] = []; // of both processes, in the order of their calls
     const board = () => handlerOf({}, (event) => all.push(event.serverSeq));
     const [one, other] = [await start([board()]), await start([board()])];
+    await isShared(one, other);
     const id = await create(one, 2);
-    await until(() => firsts(all).length === 2, 'two deliveries');
+    await until(() => all.length >= 2, 'two deliveries');
     await durable(other).pause('board');
-    await until(async () => (await durable(one).status('board')).ownPartitions.length + (await durable(other).status('board')).ownPartitions.length === 0, 'nobody works');
+    await until(async () => (await own(one)) + (await own(other)) === 0, 'nobody works');
     expect(await durable(one).status('board')).toMatchObject({ isPaused: true });
     await one.games.findOneAndUpdate(id, addGold, 'test');
     await durable(one).resume('board');
     await until(() => all.includes(3), 'the third');
-    expect(firsts(all)).toEqual([1, 2, 3]);
+    expect(all).toEqual([1, 2, 3]);
   });
 
   it('the parts are divided over the processes, and those of a process that leaves go to the others', async () => {
     const all: { readonly id: string; readonly serverSeq: number }[] = []; // of both processes, in the order of their calls
     const note = ({ documentId, serverSeq }: Event) => all.push({ id: String(documentId), serverSeq });
-    const told = (id: unknown): number[] => firsts(numbersOf(all.filter((each) => each.id === String(id))));
+    const told = (id: unknown): number[] => numbersOf(all.filter((each) => each.id === String(id)));
     const boards = [handlerOf({}, note), handlerOf({}, note)] as const;
     const one = await start([boards[0]]);
-    await until(async () => (await durable(one).status('board')).ownPartitions.length === 8, 'all parts');
+    await until(async () => (await own(one)) === 8, 'all parts');
     const other = await start([boards[1]]);
-    const own = async (app: GamesApp): Promise<number> => (await durable(app).status('board')).ownPartitions.length;
-    await until(async () => (await own(one)) === 4 && (await own(other)) === 4, 'half each');
+    await isShared(one, other);
     const ids = await Promise.all(upTo(40).map(() => create(one, 2)));
-    await until(() => ids.every((id) => told(id).length === 2), 'all deliveries');
+    await until(() => ids.every((id) => told(id).length >= 2), 'all deliveries');
     expect(boards[0].seen.length).toBeGreaterThan(0);
     expect(boards[1].seen.length).toBeGreaterThan(0);
     await stop(one);
     await until(async () => (await own(other)) === 8, 'all parts again');
     await Promise.all(ids.map((id) => other.games.findOneAndUpdate(id, addGold, 'test')));
-    await until(() => ids.every((id) => told(id).length === 3), 'the live ones');
+    await until(() => ids.every((id) => told(id).length >= 3), 'the live ones');
     for (const id of ids) expect(told(id)).toEqual(upTo(3));
   });
 

@@ -116,7 +116,6 @@ describe('The live page in a browser', () => {
     const id = await newRaid();
     const ada = await visit({ name: 'Ada' });
     await ada.enter(id);
-    ada.isNetworkExpected = false;
     await ada.page.route('**/hits', (route) => route.fulfill({ status: 409, contentType: 'application/json', body: '{"code":"RAID_FULL","message":"This raid has its 50 heroes."}' }));
     await ada.strike();
     await ada.page.getByText('Your strike did not count. This raid has its 50 heroes.').waitFor();
@@ -184,7 +183,7 @@ describe('The live page in a browser', () => {
     await ada.enter(id);
     await ada.strike();
     await isUpToDate(ada, id);
-    ada.isNetworkExpected = false;
+    ada.isNetworkExpected = ada.isAppExpected = false;
     await running.app.close();
     await ada.page.locator('#connection[data-state="catching-up"]').waitFor();
     const app = await bootstrap({ mongoUri: testDatabase('raid'), port: running.port, logger: false });
@@ -302,7 +301,6 @@ describe('The live page in a browser', () => {
       const id = await played();
       const ada = await visit({ name: 'Ada' });
       await ada.enter(id, 5);
-      ada.isNetworkExpected = false;
       await ada.page.getByRole('button', { name: 'Revert to this version' }).click();
       const dialog = ada.page.getByRole('dialog');
       await dialog.getByText('boss.hp').waitFor();
@@ -348,7 +346,6 @@ describe('The live page in a browser', () => {
 
   it('an address that leads nowhere says so', async () => {
     const ada = await visit({ name: 'Ada' });
-    ada.isNetworkExpected = false;
     await ada.page.goto(`${url}/#raid=${newId()}`);
     await ada.page.getByRole('heading', { name: 'There is no such raid' }).waitFor();
     await ada.page.getByRole('link', { name: 'All raids' }).last().click();

@@ -8,6 +8,8 @@ export interface CommandFailure {
   readonly errorCode?: number;
   readonly errorLabels?: readonly string[];
   readonly closeConnection?: boolean;
+  readonly blockConnection?: boolean;
+  readonly blockTimeMS?: number;
   readonly writeConcernError?: { readonly code: number; readonly errmsg: string; readonly errorLabels?: readonly string[] };
 }
 

@@ -11,15 +11,13 @@ export class Relayed {
     this.events.push(data);
   }
 
-  /** The numbers of one document, each where it came first. */
-  firsts(id: unknown): number[] {
-    return firsts(this.events.filter(({ subject }) => subject === String(id)).map(({ sequence }) => Number(sequence)));
+  /** The numbers of one document, in the order in which they came. */
+  numbers(id: unknown): number[] {
+    return this.events.filter(({ subject }) => subject === String(id)).map(({ sequence }) => Number(sequence));
   }
 
-  /** Every event where it came first. */
-  once(): CloudEvent[] {
-    const first = new Map<string, CloudEvent>();
-    for (const event of this.events) if (!first.has(event.id)) first.set(event.id, event);
-    return [...first.values()];
+  /** The numbers of one document, each where it came first. */
+  firsts(id: unknown): number[] {
+    return firsts(this.numbers(id));
   }
 }

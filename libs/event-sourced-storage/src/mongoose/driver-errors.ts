@@ -11,10 +11,25 @@ interface DriverError {
 
 /** Lost against another transaction, or a collection that changed under the transaction: nothing happened, fly again. */
 const raceCodes = new Set<unknown>([112, 24, 246, 251]);
-/** The server or the way to it is away, or it is no primary (any more). Source: the server's list of retryable codes. */
-const outageCodes = new Set<unknown>([6, 7, 50, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
+/**
+ * The server or the way to it is away, or it is no primary (any more). Source: the server's list of retryable codes; and 11601, which
+ * ends what is under way in a session that somebody kills.
+ */
+const outageCodes = new Set<unknown>([6, 7, 50, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436]);
 /** The driver's, and that of our own clock. */
-const outageNames = new Set(['StepTimeoutError', 'MongoNetworkError', 'MongoNetworkTimeoutError', 'MongoServerSelectionError', 'MongoPoolClearedError', 'PoolClearedOnNetworkError', 'MongoNotConnectedError']);
+const outageNames = new Set([
+  'StepTimeoutError',
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoServerSelectionError',
+  'MongoPoolClearedError',
+  'PoolClearedOnNetworkError',
+  'MongoNotConnectedError',
+  'MongoTopologyClosedError',
+  'MongoServerClosedError',
+  'MongoClientClosedError',
+  'MongoExpiredSessionError', // a client that is closed ends all its sessions
+]);
 const socketCodes = new Set<unknown>(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 function facts(error: unknown): DriverError {
@@ -37,9 +52,21 @@ export function codeOf(error: unknown): unknown {
   return facts(error).code;
 }
 
-/** What the server calls it, or else the class of the error. */
-export function codeNameOf(error: unknown): string {
-  return facts(error).codeName ?? asError(error).name;
+/** What the server calls it; what the driver calls it, if that refused. */
+export function reasonOf(error: unknown): string | undefined {
+  const { code, codeName, name } = facts(error);
+  return codeName ?? (typeof code === 'number' ? undefined : name);
+}
+
+/** The server or the driver says it, by the names and numbers that their errors have. Everything else is a bug, and has to look like one. */
+export function isOfDatabase(error: unknown): boolean {
+  const { code, name = '' } = facts(error);
+  return typeof code === 'number' || /^(Mongo|BSON)/.test(name);
+}
+
+/** Somebody ended the session that was written in. */
+export function isSessionOver(error: unknown): boolean {
+  return facts(error).name === 'MongoExpiredSessionError';
 }
 
 /** The server says that the transaction had no effect. */

@@ -33,8 +33,10 @@ export class FlightSessions {
 
   /** @throws what registering a new session throws: then nothing was begun */
   async take(): Promise<Session> {
-    const idle = this.idle.pop();
-    if (idle !== undefined) return idle;
+    for (let idle = this.idle.pop(); idle !== undefined; idle = this.idle.pop()) {
+      if (this.isUsable(idle)) return idle;
+      this.forget(idle);
+    }
     const session = this.client().startSession({ causalConsistency: false });
     try {
       await this.lease.register(session.id);
@@ -49,7 +51,18 @@ export class FlightSessions {
   }
 
   giveBack(session: Session): void {
-    if (!session.hasEnded) this.idle.push(session);
+    if (this.isUsable(session)) this.idle.push(session);
+    else this.forget(session);
+  }
+
+  /** Not one that is being killed, nor one that somebody ended: with that, every attempt would fail alike. */
+  private isUsable(session: Session): boolean {
+    return !session.hasEnded && this.living.has(session);
+  }
+
+  /** One that is being killed is left to that. */
+  private forget(session: Session): void {
+    if (this.living.delete(session)) this.lease.unregister(session.id);
   }
 
   /**

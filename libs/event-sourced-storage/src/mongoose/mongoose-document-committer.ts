@@ -14,7 +14,7 @@ import { versionOf } from '../read/document-state.js';
 import type { CommitOutcome, DocumentChange } from '../write/document-change.js';
 import { type CommitOptions, DocumentCommitter } from '../write/document-committer.js';
 import { type DocumentWrite, groupByDocument, putOf, removalOf } from './document-writes.js';
-import { asError, codeNameOf, codeOf, duplicateIndexName, failedIndex, isDuplicateKey, isRace, isTooLarge, isTransient, isUnavailable } from './driver-errors.js';
+import { asError, codeOf, duplicateIndexName, failedIndex, isDuplicateKey, isOfDatabase, isRace, isTooLarge, isTransient, isUnavailable, reasonOf } from './driver-errors.js';
 import { type EventRecord, toCheckedRecord, toRecord } from './event-record.js';
 import { eventKey } from './event-key.js';
 import type { FlightSessions } from './flight-sessions.js';
@@ -255,9 +255,10 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
     return { kind: 'rejected', error: this.unforeseen(change, error) };
   }
 
-  private unforeseen(change: DocumentChange, error: unknown): WriteRejectedError {
+  private unforeseen(change: DocumentChange, error: unknown): Error {
+    if (!isOfDatabase(error)) return asError(error);
     const code = codeOf(error);
-    return new WriteRejectedError(`${this.options.collection}/${String(change.documentId)}`, typeof code === 'number' ? code : undefined, codeNameOf(error), { cause: error });
+    return new WriteRejectedError(`${this.options.collection}/${String(change.documentId)}`, typeof code === 'number' ? code : undefined, reasonOf(error), { cause: error });
   }
 
   // ---- the commit, and what to do when its answer does not come

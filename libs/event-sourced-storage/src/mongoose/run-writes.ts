@@ -12,6 +12,8 @@ export interface WriteAnswer {
 interface WriteError {
   readonly index: number;
   readonly code: number;
+  /** Many servers name only what refuses a whole command. */
+  readonly codeName?: string;
   readonly errmsg: string;
 }
 
@@ -19,10 +21,13 @@ interface WriteError {
 class WriteRefusedError extends Error {
   override readonly name = 'WriteRefusedError';
   readonly code: number;
+  readonly codeName: string | undefined;
 
   constructor(readonly writeErrors: readonly [WriteError, ...WriteError[]]) {
-    super(writeErrors[0].errmsg);
-    this.code = writeErrors[0].code;
+    const [{ code, codeName, errmsg }] = writeErrors;
+    super(errmsg);
+    this.code = code;
+    this.codeName = codeName;
   }
 }
 
