@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import mongoose from 'mongoose';
+import { canonicalNumbers } from '../support/canonical.js';
 import { commandsDuring, readsOf } from '../support/commands.js';
 import { databaseName, dropDatabase, type Game, type GamesApp, startGames, testUri } from '../support/games.js';
 import { startLossyProxy } from '../support/lossy-proxy.js';
@@ -9,6 +10,36 @@ import { nextTurn, until } from '../support/until.js';
 
 const database = databaseName('coherence');
 const addGold = (game: Game): void => void (game.gold += 1);
+
+/** What the copy is kept up with: a change of every kind. */
+interface Followed extends Game {
+  tags: string[];
+  extra: { bag: { gems: number; coins?: number }; list: unknown[] };
+}
+
+/** Copies that were read before the feed was open are read again. */
+async function listening({ games }: GamesApp): Promise<GamesApp['games']> {
+  await until(() => games.feedStatus().state === 'live', 'the feed is open');
+  await nextTurn();
+  return games;
+}
+
+/** Waits until this process has read this document at this number without being asked: others, and an older state, may be read at the same time. */
+async function readBehindTheScenes(here: GamesApp, id: mongoose.Types.ObjectId, version: number, write: () => Promise<unknown>): Promise<void> {
+  let isRead = false;
+  const client = here.connection.getClient();
+  const look = ({ commandName, reply }: { commandName: string; reply: { cursor?: { firstBatch?: Game[] } } }): void => {
+    if (commandName === 'find') isRead ||= reply.cursor?.firstBatch?.some((found) => String(found._id) === String(id) && found.version === version) === true;
+  };
+  client.on('commandSucceeded', look as never);
+  try {
+    await write();
+    await until(() => isRead, 'it was read without being asked for');
+  } finally {
+    client.off('commandSucceeded', look as never);
+  }
+  await nextTurn();
+}
 
 describe('the cache of a process while others write', () => {
   let here: GamesApp;
@@ -35,23 +66,52 @@ describe('the cache of a process while others write', () => {
     expect((await here.games.findOne(id))?.gold).toBe(1);
   });
 
-  it('row 46: a document in use is read again behind the scenes, so that the next read comes from the cache', async () => {
-    let isRead = false;
-    const client = here.connection.getClient();
-    // this document at this number: other documents, and an older state, may be read at the same time
-    const look = ({ commandName, reply }: { commandName: string; reply: { cursor?: { firstBatch?: Game[] } } }): void => {
-      if (commandName === 'find') isRead ||= reply.cursor?.firstBatch?.some(({ _id, version }) => String(_id) === String(id) && version === 2) === true;
-    };
-    client.on('commandSucceeded', look as never);
-    try {
-      await there.games.findOneAndUpdate(id, addGold, 'writer');
-      await until(() => isRead, 'it was read without being asked for');
-    } finally {
-      client.off('commandSucceeded', look as never);
-    }
-    await nextTurn();
-    const commands = await commandsDuring(here.connection, async () => expect((await here.games.findOne(id))?.version).toBe(2));
+  it('row 46: a small change of another process reaches the cached copy without a read', async () => {
+    const { document } = await there.games.findOneAndUpsert({ name: 'followed', tags: ['a', 'b', 'c'], lastUpdated: new Date(5), extra: { bag: { gems: 1, coins: 2 }, list: [{ n: 1 }, { n: 2 }] } }, 'creator');
+    const edits: ((game: Followed) => unknown)[] = [
+      (game) => (game.extra.bag.gems = 7),
+      (game) => delete game.lastUpdated,
+      (game) => (game.tags[1] = 'other'),
+      (game) => (game.extra.list[1] = { n: 3, at: new Date(9) }),
+      (game) => game.tags.push('new'),
+      (game) => delete game.extra.bag.coins,
+      (game) => Object.assign(game.extra, { id: new mongoose.Types.ObjectId(), exact: mongoose.Types.Decimal128.fromString('1.50') }),
+    ];
+    expect(await (await listening(here)).findOne(document._id)).toMatchObject({ name: 'followed', version: 1 });
+    const commands = await commandsDuring(here.connection, async () => {
+      for (let turn = 0; turn < 20; turn++) await there.games.findOneAndUpdate(document._id, (game) => void (edits[turn] ?? addGold)(game as Followed), 'writer');
+      await until(async () => (await here.games.findOne(document._id))?.version === 21, 'the last version');
+    });
+    expect(readsOf(commands, 'games', document._id)).toBe(0);
+    const [served, stored] = [await here.games.findOne(document._id), await here.documents().findOne({ _id: document._id })];
+    expect(served).toEqual(stored);
+    expect(canonicalNumbers(served)).toBe(canonicalNumbers(stored));
+    expect(stored).toMatchObject({ gold: 13, tags: ['a', 'other', 'c', 'new'], extra: { bag: { gems: 7 }, list: [{ n: 1 }, { n: 3 }] } });
+    expect(stored).not.toHaveProperty('lastUpdated');
+  });
+
+  it('row 46: a large change of another process is read again behind the scenes, so that the next read comes from the cache', async () => {
+    await readBehindTheScenes(here, id, 2, () => there.games.findOneAndUpdate(id, (game) => void (game.extra = 'x'.repeat(4_096)), 'writer'));
+    const commands = await commandsDuring(here.connection, async () => expect(await here.games.findOne(id)).toMatchObject({ version: 2, extra: 'x'.repeat(4_096) }));
     expect(readsOf(commands, 'games', id)).toBe(0);
+  });
+
+  it('row 46: what was changed around the storage is served in the end, also when the storage has written since', async () => {
+    await here.documents().updateOne({ _id: id }, { $set: { experience: 77 } });
+    await there.games.findOneAndUpdate(id, addGold, 'writer');
+    await until(async () => (await here.games.findOne(id))?.experience === 77, 'the change around the storage');
+    await until(async () => (await here.games.findOne(id))?.version === 2, 'the change after it');
+    expect(await here.games.findOne(id)).toEqual(await here.documents().findOne({ _id: id }));
+  });
+
+  it('row 46: a repair by another process is served in the end, also when the storage has written since', async () => {
+    await here.documents().updateOne({ _id: id }, { $set: { experience: 77 } });
+    await until(async () => (await here.games.findOne(id))?.experience === 77, 'the change around the storage');
+    expect(await there.games.rebuild(id)).toMatchObject({ changed: true });
+    await there.games.findOneAndUpdate(id, addGold, 'writer');
+    await until(async () => (await here.games.findOne(id))?.experience === 0, 'the repair');
+    await until(async () => (await here.games.findOne(id))?.version === 2, 'the change after it');
+    expect(await here.games.findOne(id)).toEqual(await here.documents().findOne({ _id: id }));
   });
 
   it('row 46: a document that another process deleted is gone here too', async () => {
@@ -98,6 +158,58 @@ describe('the cache of a process while others write', () => {
       await here.games.findOneAndUpdate(id, addGold, 'writer');
       expect((await here.games.findOne(id))?.version).toBe(turn + 1);
     }
+  });
+});
+
+describe('a copy that is kept up with what others write', () => {
+  let here: GamesApp | undefined;
+  let there: GamesApp;
+
+  beforeAll(async () => {
+    await dropDatabase(database);
+    there = await startGames({ database });
+  });
+  afterEach(() => here?.close());
+  afterAll(() => there?.close());
+
+  it('row 46: is read anew when cacheTTL is over, however often it was kept up', async () => {
+    let now = 1_000_000;
+    here = await startGames({ database, root: { now: () => now, cacheTTL: 60_000 }, client: { monitorCommands: true } });
+    const { connection } = here;
+    const games = await listening(here);
+    const { _id } = (await there.games.findOneAndUpsert({ name: 'raid' }, 'creator')).document;
+    await games.findOne(_id);
+    now += 40_000;
+    const kept = await commandsDuring(connection, async () => {
+      await there.games.findOneAndUpdate(_id, addGold, 'writer');
+      await until(async () => (await games.findOne(_id))?.version === 2, 'the new version');
+      now += 19_999;
+      expect((await games.findOne(_id))?.version).toBe(2);
+    });
+    expect(readsOf(kept, 'games', _id)).toBe(0);
+    now += 1;
+    const after = await commandsDuring(connection, () => games.findOne(_id));
+    expect(readsOf(after, 'games', _id)).toBe(1);
+  });
+
+  it('row 46: is read anew after each change where the feed does not tell of changes around the storage', async () => {
+    here = await startGames({ database, root: { cacheTTL: 0 }, feature: { onUnrecordedChange: 'ignore' }, client: { monitorCommands: true } });
+    const documents = here.documents();
+    const games = await listening(here);
+    const { _id } = (await there.games.findOneAndUpsert({ name: 'raid' }, 'creator')).document;
+    await games.findOne(_id);
+    await documents.updateOne({ _id }, { $set: { experience: 77 } });
+    await readBehindTheScenes(here, _id, 2, () => there.games.findOneAndUpdate(_id, addGold, 'writer'));
+    expect(await games.findOne(_id)).toMatchObject({ version: 2, gold: 1, experience: 77 });
+  });
+
+  it('row 46: is read anew after each change where there are upcasters: its shape may be another than that of the event', async () => {
+    here = await startGames({ database, root: { cacheTTL: 0 }, feature: { schemaVersion: 2, upcasters: [{ from: 1, to: 2, up: (event) => event }] }, client: { monitorCommands: true } });
+    const games = await listening(here);
+    const { _id } = (await there.games.findOneAndUpsert({ name: 'raid' }, 'creator')).document;
+    await games.findOne(_id);
+    await readBehindTheScenes(here, _id, 2, () => there.games.findOneAndUpdate(_id, addGold, 'writer'));
+    expect(await games.findOne(_id)).toMatchObject({ version: 2, gold: 1 });
   });
 });
 

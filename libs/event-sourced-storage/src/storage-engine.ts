@@ -37,6 +37,7 @@ import { checkQuery } from './read/check-query.js';
 import type { DocumentCache } from './read/document-cache.js';
 import type { DocumentReader, TransactionSession } from './read/document-reader.js';
 import type { FindManyOptions, FindOptions } from './read/find-options.js';
+import { GatheredReads } from './read/gathered-reads.js';
 import { KnownVersions } from './read/known-versions.js';
 import { ReadPath } from './read/read-path.js';
 import type { ChangeFeed, FeedStatus } from './watch/change-feed.js';
@@ -135,13 +136,14 @@ export class StorageEngine {
     private readonly settings: StorageSettings,
   ) {
     const { options, now, random } = settings;
-    this.readPath = new ReadPath(adapters.reader, adapters.cache, new KnownVersions(), options.versionField);
+    const reader = new GatheredReads(adapters.reader);
+    this.readPath = new ReadPath(reader, adapters.cache, new KnownVersions(), options.versionField);
     const readerOf = ({ events, snapshots }: HistoryStores, shapes?: Shapes): HistoryReader =>
       new HistoryReader(events, snapshots, adapters.reader, adapters.streams, { versionField: options.versionField, collection: options.collection, now, pruner: adapters.pruner, shapes });
     this.history = readerOf(adapters, adapters.shapes);
     this.snapshots = new Snapshots({ ...adapters, options, history: this.history, now, warn: settings.warn });
     const afterCommit = this.snapshots.listeningTo(adapters.afterCommit);
-    this.queue = new CommitQueue({ ...adapters, afterCommit, options, random, readPath: this.readPath });
+    this.queue = new CommitQueue({ ...adapters, reader, afterCommit, options, random, readPath: this.readPath });
     this.tools = { options, caster: adapters.caster, events: adapters.events, history: this.history, streams: adapters.streams, now, warn: settings.warn };
     const address = (id: DocumentId): string => `${options.collection}/${String(id)}`;
     const pruning = { ...adapters, ...adapters.stored, versionField: options.versionField, now, address, checkpoint: settings.checkpoint ?? (() => undefined) };
@@ -162,6 +164,7 @@ export class StorageEngine {
       address,
       readPath: this.readPath,
       settings: settings.watch,
+      hasOneShape: adapters.shapes === undefined,
       forget: async (id) => this.readPath.forget(idKey(id)),
       differs: (id) => historyDiffers(id, { ...adapters.stored, reader: adapters.reader, versionField: options.versionField, stateAt: (each, version) => stored.stateAt(each, version) }),
       record: (id) => this.recordUnrecorded(id, maintaining),
@@ -200,7 +203,7 @@ export class StorageEngine {
     }
     const expected = checkExpected(options.expectedVersion ?? 'any', ['no-document', 'any'] as const, false) as 'no-document' | 'any';
     const isNewId = given === undefined;
-    const request = { ...this.request(isNewId ? this.adapters.caster.newId() : this.adapters.caster.castId(given), clientId, options), isNewId };
+    const request = { isNewId, ...this.request(isNewId ? this.adapters.caster.newId() : this.adapters.caster.castId(given), clientId, options) };
     return this.write(
       {
         request,
@@ -539,7 +542,8 @@ type UnboundCommand<R> = Omit<WriteCommand<R>, 'decide'> & {
 };
 
 function bind<R>(command: UnboundCommand<R>, tools: WriteTools): WriteCommand<R> {
-  return { ...command, decide: (base, call) => command.decide(base, call, tools) };
+  const { request, isNewId, operation } = command;
+  return { request, isNewId, operation, decide: (base, call) => command.decide(base, call, tools), firstResult: (event) => command.firstResult(event) };
 }
 
 /** Resolves when the work is over, or after the time. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from './testing/examples.js';
-import { applyDiff as applyAsServer } from '../../event-sourced-storage/src/history/apply-diff.js';
+import { applyDiff as applyAsServer } from '../../event-sourced-storage/src/model/apply-diff.js';
 import { generatedJsonEdit, generatedPaths } from '../../event-sourced-storage/src/testing/generated-documents.js';
 import { computeDiff } from '../../event-sourced-storage/src/write/compute-diff.js';
 import { applyDiff } from './apply-diff.js';

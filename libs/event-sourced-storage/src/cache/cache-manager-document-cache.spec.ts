@@ -150,6 +150,19 @@ describe('a document cache on cache-manager', () => {
       expect((await made.cache.get(key))?.version).toBe(1);
     });
 
+    it.each(['a cache of its own', 'the default cache'])('a put that says when it is over keeps to that, in %s', async (which) => {
+      const made = which === 'the default cache' ? bench({ ttlMs: 500, backend: createDefaultCache({ maxBytes: 1_000_000 }), codec: undefined }) : bench({ ttlMs: 500 });
+      await made.cache.put(key, entryOf(id, 1));
+      const expiresAt = made.time + 500;
+      expect((await made.cache.get(key))?.expiresAt).toBe(expiresAt);
+      made.time += 400;
+      await made.cache.put(key, { ...entryOf(id, 2), expiresAt });
+      made.time += 99;
+      expect(await made.cache.get(key)).toMatchObject({ version: 2, expiresAt });
+      made.time += 1;
+      expect(await made.cache.get(key)).toBeUndefined();
+    });
+
     it('0 means for ever, also for a backend with a time of its own', async () => {
       const made = bench({ ttlMs: 0 });
       await made.cache.put(key, entryOf(id, 1));

@@ -64,8 +64,8 @@ export class CacheManagerDocumentCache extends DocumentCache {
     return this.store === undefined ? this.ask(key) : this.usable(this.store.get(this.prefix + key)?.value, key);
   }
 
-  override put(key: string, { version, timestamp, image, bytes }: CachedDocument): MaybePromise<void> {
-    const entry = { key, version, timestamp, image, bytes, expiresAt: this.ttlMs === 0 ? 0 : this.now() + this.ttlMs };
+  override put(key: string, { version, timestamp, image, bytes, expiresAt = this.newExpiry() }: CachedDocument): MaybePromise<void> {
+    const entry = { key, version, timestamp, image, bytes, expiresAt };
     if (this.store === undefined) return this.wishes.add(key, { drop: false, value: entry });
     const there = this.entryOf(this.store.get(this.prefix + key)?.value, key);
     if (there === undefined || there.version <= version) this.store.set(this.prefix + key, { value: this.form.toBackend(entry) });
@@ -132,6 +132,10 @@ export class CacheManagerDocumentCache extends DocumentCache {
     } catch {
       return undefined; // bytes that are no BSON, an `_id` that is none
     }
+  }
+
+  private newExpiry(): number {
+    return this.ttlMs === 0 ? 0 : this.now() + this.ttlMs;
   }
 
   private isExpired({ expiresAt }: CacheEntry): boolean {

@@ -1,6 +1,6 @@
 import type { Image } from '../model/diff.js';
 import type { CreateEvent, DeleteEvent, UpdateEvent } from '../model/document-event.js';
-import { applyDiff } from './apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 
 /** A state in a history: the document after the event `version`; `null` before a create and after a delete. */
 export interface ReplayState {

@@ -4,7 +4,7 @@ import { InvalidValueError, isPlainObject, sameValue } from '../model/bson-value
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import type { Snapshot } from '../model/snapshot.js';
-import { applyDiff } from './apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { afterUnknown, replayEvent, type ReplayState } from './replay.js';
 
 /** Takes an event of any shape to the present one. */

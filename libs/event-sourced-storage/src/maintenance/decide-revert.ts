@@ -3,7 +3,7 @@ import { DocumentValidationError } from '../errors/document-validation.error.js'
 import { HistoryMissingError } from '../errors/history-missing.error.js';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { VersionConflictError } from '../errors/version-conflict.error.js';
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { cloneValue, InvalidValueError, isPlainObject, sameValue } from '../model/bson-values.js';
 import { followPath, refuseUnnameableFields, splitPath } from '../model/diff-path.js';
 import type { Diff, DiffPaths, Image } from '../model/diff.js';

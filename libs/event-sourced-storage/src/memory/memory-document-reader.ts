@@ -18,6 +18,11 @@ export class MemoryDocumentReader extends DocumentReader {
     return visibleTo(options.session, this.database).document(idKey(id));
   }
 
+  override async readEach(ids: readonly DocumentId[], options: DocumentReadOptions = {}): Promise<Image[]> {
+    const found = await Promise.all(ids.map((id) => this.read(id, options)));
+    return found.filter((image) => image !== null);
+  }
+
   /** Understands the operators of {@link runQuery}. @throws InvalidArgumentError for others */
   override async readMany(query: DocumentQuery, options: DocumentReadOptions = {}): Promise<Image[]> {
     options.signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 /* oxlint-disable typescript/require-await -- the port is asynchronous, memory is not */
 import { DocumentValidationError } from '../errors/document-validation.error.js';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { idKey, InvalidValueError, normalizeImage } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';

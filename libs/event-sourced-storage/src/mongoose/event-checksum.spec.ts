@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
 import { bsonText, generatedEdit, generatedImage } from '../testing/generated-documents.js';
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { inverseDiff } from '../model/inverse-diff.js';
 import { diffStates } from '../maintenance/diff-states.js';
 import { checkBytes } from './event-checksum.js';

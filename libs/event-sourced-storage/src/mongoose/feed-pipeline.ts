@@ -4,28 +4,34 @@ import type { WatchedDocuments } from '../watch/change-feed.js';
 /** Without them a dropped database ends the stream without a word. Source: mongodb-measured F1. */
 const endings = ['drop', 'rename', 'dropDatabase', 'invalidate'];
 
-/** Nothing else of a change travels. */
+/** Nothing else of a change travels, but small diffs. */
 const keys = { operationType: 1, 'ns.coll': 1, 'documentKey._id': 1, clusterTime: 1, lsid: 1, txnNumber: 1, wallTime: 1 };
+
+/** A diff of so many bytes still travels: who has the document before it need not read the one after it. */
+const mostDiffBytes = 4_096;
+const isSmallDiff = { $cond: [{ $eq: [{ $type: '$fullDocument.diff' }, 'object'] }, { $lte: [{ $bsonSize: '$fullDocument.diff' }, mostDiffBytes] }, false] };
 
 /**
  * The stages behind `$changeStream`: inserts of events; changes of documents that may have come without one; and what ends collections.
- * Keys only: a change that carries a large document ends the stream, and again at every resume.
+ * Nothing large: a change that carries a large document ends the stream, and again at every resume.
+ * @param withDiffs whether small diffs travel with the keys
  * @param leftOut sessions whose transactions are of no interest; the server passes them over in its oplog, before it takes them apart
  */
-export function feedPipeline(eventsCollections: readonly string[], documents: readonly WatchedDocuments[], leftOut: readonly mongo.Binary[] = []): object[] {
-  const stages = changesOf(eventsCollections, documents);
+export function feedPipeline(eventsCollections: readonly string[], documents: readonly WatchedDocuments[], leftOut: readonly mongo.Binary[] = [], withDiffs = false): object[] {
+  const stages = changesOf(eventsCollections, documents, withDiffs);
   return leftOut.length === 0 ? stages : [{ $match: { 'lsid.id': { $nin: leftOut } } }, ...stages];
 }
 
-function changesOf(eventsCollections: readonly string[], documents: readonly WatchedDocuments[]): object[] {
+function changesOf(eventsCollections: readonly string[], documents: readonly WatchedDocuments[], withDiffs: boolean): object[] {
   const operation = { $cond: [{ $eq: ['$operationType', 'insert'] }, '$fullDocument.operation', null] };
+  const told = { ...keys, operation, ...(withDiffs ? { diff: { $cond: [isSmallDiff, '$fullDocument.diff', '$$REMOVE'] } } : {}) };
   const inserted = { operationType: 'insert', 'ns.coll': { $in: eventsCollections } };
   const ended = { operationType: { $in: endings } };
-  if (documents.length === 0) return [{ $match: { $or: [inserted, ended] } }, { $project: { ...keys, operation } }];
+  if (documents.length === 0) return [{ $match: { $or: [inserted, ended] } }, { $project: told }];
   const changed = { operationType: { $in: ['insert', 'update', 'replace', 'delete'] }, 'ns.coll': { $in: documents.map(({ collection }) => collection) } };
   return [
     { $match: { $or: [inserted, changed, ended] } },
-    { $project: { ...keys, operation, isRecorded: isRecorded(documents) } },
+    { $project: { ...told, isRecorded: isRecorded(documents) } },
     { $match: { isRecorded: false } },
   ];
 }

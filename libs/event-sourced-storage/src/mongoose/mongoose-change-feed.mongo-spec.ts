@@ -7,7 +7,7 @@ import { MongooseChangeFeed } from './mongoose-change-feed.js';
 import { rawCollection } from './raw-collection.js';
 import { majorityTransaction } from './transaction-options.js';
 
-const { Long, ObjectId } = mongoose.mongo;
+const { Binary, Decimal128, Long, ObjectId } = mongoose.mongo;
 const names = ['games_events', 'players_events'] as const;
 
 interface MongoFixture extends ChangeFeedFixture {
@@ -171,6 +171,104 @@ describe('MongooseChangeFeed', () => {
     await fixture.commit(names[0], [{ documentId: d, serverSeq: 2 }]);
     await until(() => seen().includes(2));
     expect([seen(), interruptions(), fixture.warnings]).toEqual([[1, 2], [], []]);
+  });
+
+  describe('and diffs', () => {
+    /** A whole record, planted as it is. */
+    const plant = (serverSeq: number, operation: string, fields: object, documentId = fixture.newId()): Promise<unknown> =>
+      rawCollection(fixture.connection, names[0]).insertOne({ _id: { d: documentId, v: Long.fromNumber(serverSeq) }, operation, ...fields } as never);
+    const told = (): unknown[] => notices.flatMap((notice) => (notice.kind === 'committed' ? [[notice.serverSeq, notice.diff]] : []));
+    /** A diff of exactly so many BSON bytes. */
+    const ofSize = (bytes: number): { set: { text: string }; unset: string[] } => {
+      const diff = (length: number): { set: { text: string }; unset: string[] } => ({ set: { text: 'x'.repeat(length) }, unset: [] });
+      return diff(bytes - mongoose.mongo.BSON.calculateObjectSize(diff(0)));
+    };
+    const small = {
+      set: { gold: 5, big: Long.fromString('9007199254740993'), 'bag.0': { at: new Date(7), bytes: new Binary(Buffer.from('a')), exact: Decimal128.fromString('1.50') }, by: new ObjectId(), pattern: /^a/i, nothing: null },
+      unset: ['level', 'bag.1'],
+    };
+
+    it('a small update is told with its diff, every type of value as a read brings it, and a large one without', async () => {
+      await fixture.feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      await plant(2, 'update', { diff: small });
+      await plant(3, 'update', { diff: ofSize(4_096) });
+      await plant(4, 'update', { diff: ofSize(4_097) });
+      await plant(5, 'update', { diff: { set: {}, unset: [] } });
+      await until(() => seen().includes(5));
+      expect(told()).toEqual([[2, small], [3, ofSize(4_096)], [4, undefined], [5, { set: {}, unset: [] }]]);
+      const record = await rawCollection<{ diff: unknown }>(fixture.connection, names[0]).findOne({ '_id.v': Long.fromNumber(2) });
+      expect(told()[0]).toEqual([2, record?.diff]);
+    });
+
+    it('the values are the same whatever the application set for its client', async () => {
+      for (const options of [{ useBigInt64: true }, { promoteValues: false }, { promoteBuffers: true }, { promoteLongs: false }]) {
+        const { connection } = fixture;
+        const other = await mongoose.createConnection(process.env['TEST_MONGODB_URI'] ?? '', { dbName: connection.name, ...options }).asPromise();
+        const feed = new MongooseChangeFeed(other, { warn: () => undefined, now: Date.now, random: Math.random });
+        try {
+          notices = [];
+          await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+          await plant(2, 'update', { diff: small });
+          await until(() => seen().includes(2));
+          expect(told()).toEqual([[2, small]]);
+        } finally {
+          await feed.close();
+          await other.close();
+        }
+      }
+    });
+
+    it('creates and deletes are told without, also when their record has one', async () => {
+      await fixture.feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      const id = fixture.newId();
+      await plant(1, 'create', { createdDoc: { _id: id, diff: small } });
+      await plant(2, 'delete', { deletedDoc: { _id: id, diff: small } });
+      await plant(3, 'create', { diff: small });
+      await plant(4, 'delete', { diff: small });
+      await plant(5, 'of no kind', { diff: small });
+      await until(() => seen().includes(5));
+      expect(told()).toEqual([1, 2, 3, 4, 5].map((serverSeq) => [serverSeq, undefined]));
+    });
+
+    it('what is no diff is none, and the stream goes on as if nothing were there', async () => {
+      const { feed } = fixture;
+      await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      const { restarts } = feed.status();
+      const hostile: unknown[] = ['text', 5, [], ['set', 'unset'], null, true, new Date(0), { set: 5 }, { set: {} }, { unset: [] }, { set: {}, unset: [1] }, { set: {}, unset: 'gold' }, { set: [], unset: [] }, { set: null, unset: [] }, { set: {}, unset: { 0: 'gold' } }];
+      for (const [index, diff] of hostile.entries()) await plant(index + 1, 'update', { diff });
+      await plant(100, 'update', {});
+      await plant(101, 'update', { diff: small });
+      await until(() => seen().includes(101));
+      expect(told()).toEqual([...hostile.map((_, index) => [index + 1, undefined]), [100, undefined], [101, small]]);
+      expect([feed.status().restarts, interruptions(), fixture.warnings]).toEqual([restarts, [], []]);
+    });
+
+    it('who goes on from a position is told the keys only', async () => {
+      const { feed } = fixture;
+      await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      await plant(2, 'update', { diff: small });
+      await until(() => seen().includes(2));
+      const first = notices.find((notice) => notice.kind === 'committed');
+      const later: FeedNotice[] = [];
+      await feed.subscribe(names[0], (notice) => later.push(notice), first?.token).ready;
+      await plant(3, 'update', { diff: small });
+      await until(() => seen().includes(3) && later.some((notice) => notice.kind === 'committed'));
+      expect(told()).toEqual([[2, small], [3, small]]);
+      expect(later.filter(({ kind }) => kind === 'committed')).toEqual([expect.objectContaining({ serverSeq: 3, operation: 'update', diff: undefined })]);
+    });
+
+    it('a document that has a field of that name is no event', async () => {
+      const { feed, connection } = fixture;
+      const documents = { collection: 'games', eventsCollection: names[0], versionField: 'version' };
+      const changes: UnrecordedChange[] = [];
+      await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      await feed.subscribeUnrecorded(documents, (change) => changes.push(change)).ready;
+      await rawCollection(connection, 'games').insertOne({ _id: fixture.newId(), version: 1, operation: 'update', diff: small } as never);
+      await until(() => changes.length > 0);
+      await plant(2, 'update', { diff: small });
+      await until(() => seen().includes(2));
+      expect(told()).toEqual([[2, small]]);
+    });
   });
 
   describe('and changes of documents', () => {

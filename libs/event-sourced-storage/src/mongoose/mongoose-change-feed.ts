@@ -1,4 +1,6 @@
 import type { Connection, mongo } from 'mongoose';
+import { isPlainObject } from '../model/bson-values.js';
+import type { DiffPaths } from '../model/diff.js';
 import type { Operation } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 import { ChangeFeed, type FeedNotice, type FeedStatus, type FeedSubscription, type ResumeToken, type UnrecordedChange, type WatchedDocuments } from '../watch/change-feed.js';
@@ -194,7 +196,7 @@ export class MongooseChangeFeed extends ChangeFeed {
 
   private sharedPipeline(): object[] {
     this.leftOut = this.sessionsToLeaveOut();
-    return feedPipeline([...this.collections], [...this.documents.values()], this.leftOut);
+    return feedPipeline([...this.collections], [...this.documents.values()], this.leftOut, true);
   }
 
   // ---- what the shared stream brings
@@ -251,10 +253,11 @@ export class MongooseChangeFeed extends ChangeFeed {
     const key = documentKey?._id as { readonly d?: DocumentId; readonly v?: unknown } | undefined;
     if (key?.d === undefined || key.v === undefined) return;
     const operation = operations.has(change.operation) ? (change.operation as Operation) : undefined;
+    const diff = operation === 'update' && isDiff(change.diff) ? change.diff : undefined;
     for (const listener of listeners) {
       if (listener.eventsCollection !== ns?.coll) continue;
       listener.toldAt = performance.now();
-      this.tell(listener, { kind: 'committed', documentId: key.d, serverSeq: Number(key.v), operation, token: change._id });
+      this.tell(listener, { kind: 'committed', documentId: key.d, serverSeq: Number(key.v), operation, diff, token: change._id });
     }
   }
 
@@ -293,6 +296,11 @@ export class MongooseChangeFeed extends ChangeFeed {
       this.parts.warn(`${address()}: a listener of the change feed failed: ${String(error)}`);
     }
   }
+}
+
+/** Somebody else may have put anything there. */
+function isDiff(value: unknown): value is DiffPaths {
+  return isPlainObject(value) && isPlainObject(value['set']) && Array.isArray(value['unset']) && value['unset'].every((path) => typeof path === 'string');
 }
 
 function sameSessions(a: readonly mongo.Binary[], b: readonly mongo.Binary[]): boolean {

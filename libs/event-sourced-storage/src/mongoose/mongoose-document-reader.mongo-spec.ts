@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import mongoose, { type mongo } from 'mongoose';
 import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
+import { GatheredReads } from '../read/gathered-reads.js';
 import { MongooseDocumentReader } from './mongoose-document-reader.js';
 
-const { Long, ObjectId } = mongoose.mongo;
+const { Decimal128, Long, ObjectId } = mongoose.mongo;
 const uri = process.env['TEST_MONGODB_URI'] ?? '';
 const dbName = `test_${process.env['JEST_WORKER_ID']}_document_reader`;
 
@@ -27,6 +28,7 @@ describe('MongooseDocumentReader', () => {
   it.each([undefined, null, {}, { $gt: '' }, [id], Symbol('x'), Number.NaN])('never asks with %p, which would find the first document', async (given) => {
     sent.length = 0;
     await expect(async () => reader.read(given as never)).rejects.toThrow(InvalidArgumentError);
+    await expect(async () => reader.readEach([id, given as never])).rejects.toThrow(InvalidArgumentError);
     expect(sent).toEqual([]);
   });
 
@@ -38,11 +40,29 @@ describe('MongooseDocumentReader', () => {
     expect(sent.map(({ maxTimeMS }) => maxTimeMS as unknown)).toEqual([undefined, undefined, 10_000, undefined, undefined]);
   });
 
+  it('reads many ids by one command, at the level that is wanted, and leaves no cursor for the rest', async () => {
+    const others = Array.from({ length: 120 }, () => ({ _id: new ObjectId(), n: -1 }));
+    await connection.db?.collection('d').insertMany(others);
+    sent.length = 0;
+    expect(await reader.readEach([id, ...others.map(({ _id }) => _id)], { level: 'newest' })).toHaveLength(121);
+    expect(sent.map(({ find, getMore, readConcern }) => [find ?? getMore, (readConcern as { level: string }).level] as unknown)).toEqual([['d', 'local']]);
+  });
+
+  it('a fraction is found under either spelling of its id, also when it is read together with others', async () => {
+    const half = { _id: 0.5 as never, n: 0 };
+    await connection.db?.collection('d').insertOne(half);
+    const reads = new GatheredReads(reader);
+    sent.length = 0;
+    expect(await Promise.all([reads.read(Decimal128.fromString('0.5')), reads.read(id), reads.read(0.5)])).toEqual([half, stored, half]);
+    expect(sent).toHaveLength(2); // together, and the other spelling by itself
+  });
+
   it('reads alike whatever the application set for its client', async () => {
     for (const options of [{ useBigInt64: true }, { promoteValues: false }, { promoteBuffers: true }, { readConcernLevel: 'snapshot' as const }, { readPreference: 'secondaryPreferred' as const }]) {
       const other = await mongoose.createConnection(uri, { dbName, ...options }).asPromise();
       try {
         expect(await new MongooseDocumentReader(other, 'd').read(id)).toEqual(stored);
+        expect(await new MongooseDocumentReader(other, 'd').readEach([id])).toEqual([stored]);
       } finally {
         await other.close();
       }

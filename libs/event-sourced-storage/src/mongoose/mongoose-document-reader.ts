@@ -22,6 +22,13 @@ export class MongooseDocumentReader extends DocumentReader {
     return options.level === 'linearizable' ? within('a linearizable read', linearizableTimeMs + 1_000, found) : found;
   }
 
+  readEach(ids: readonly DocumentId[], options: DocumentReadOptions = {}): Promise<Image[]> {
+    const filter = { _id: { $in: ids.map(storedId) } } as object;
+    return this.collection()
+      .find(filter, { batchSize: ids.length + 1, ...driverOptions(options) })
+      .toArray();
+  }
+
   async readMany(query: DocumentQuery, options: DocumentReadOptions = {}): Promise<Image[]> {
     const { filter, sort, skip, limit, projection } = query;
     if (limit !== undefined && limit < 1) return []; // the driver's 0 means "all"

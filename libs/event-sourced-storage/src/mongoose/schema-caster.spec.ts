@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import mongoose, { type SchemaDefinition, type SchemaOptions } from 'mongoose';
 import { DocumentValidationError } from '../errors/document-validation.error.js';
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { cloneValue } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import { computeDiff } from '../write/compute-diff.js';

@@ -20,6 +20,7 @@ export interface StreamedChange {
   readonly ns?: { readonly coll?: string };
   readonly documentKey?: { readonly _id: unknown };
   readonly operation?: unknown;
+  readonly diff?: unknown;
   readonly lsid?: { readonly id: mongo.Binary };
   readonly txnNumber?: unknown;
   readonly wallTime?: Date;

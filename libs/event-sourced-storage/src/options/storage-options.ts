@@ -126,10 +126,11 @@ export interface StorageModuleOptions extends SharedOptions {
    */
   watchEnabled?: boolean;
   /**
-   * What happens to a cached document that another process changed, in the words of MongoDB's `fullDocument`. `'updateLookup'`: it is read
-   * again at once, so that the next read finds it. `'default'`: it is dropped, and read when it is asked for. `'whenAvailable'`: the first
-   * where the collection keeps `changeStreamPreAndPostImages`, else the second. `'required'`: as `'updateLookup'`, and the application does
-   * not start where a collection keeps none. The stream itself carries keys only, so that no size of a document can end it.
+   * What happens to a cached document that another process changed, in the words of MongoDB's `fullDocument`. `'updateLookup'`: it is
+   * kept up at once, so that the next read finds it: by the difference of a small update, else by reading it again. `'default'`: it is dropped,
+   * and read when it is asked for. `'whenAvailable'`: the first where the collection keeps `changeStreamPreAndPostImages`, else the second.
+   * `'required'`: as `'updateLookup'`, and the application does not start where a collection keeps none. The stream itself carries nothing
+   * large, so that no size of a document can end it.
    * @default 'updateLookup'
    */
   watchFullDocument?: 'updateLookup' | 'required' | 'whenAvailable' | 'default';

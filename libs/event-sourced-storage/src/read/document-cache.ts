@@ -10,6 +10,8 @@ export interface CachedDocument {
   readonly image: Image;
   /** BSON bytes of the image, where they were measured. */
   readonly bytes?: number | undefined;
+  /** When it stops answering, in ms since 1970; `0` for never. Left out of a put: after the cache's usual time. */
+  readonly expiresAt?: number | undefined;
 }
 
 /**

@@ -38,6 +38,9 @@ export abstract class DocumentReader {
   /** The stored image, or `null`. The caller owns it. */
   abstract read(id: DocumentId, options?: DocumentReadOptions): Promise<Image | null>;
 
+  /** Those of them that exist, in any order. The caller owns them. */
+  abstract readEach(ids: readonly DocumentId[], options?: DocumentReadOptions): Promise<Image[]>;
+
   /** Documents by query; the caller has checked the query. */
   abstract readMany(query: DocumentQuery, options?: DocumentReadOptions): Promise<Image[]>;
 }

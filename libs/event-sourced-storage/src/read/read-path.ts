@@ -1,5 +1,6 @@
-import { cloneValue } from '../model/bson-values.js';
-import type { Image } from '../model/diff.js';
+import { applyDiff } from '../model/apply-diff.js';
+import { byteSizeAfter, cloneValue } from '../model/bson-values.js';
+import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { MaybePromise } from '../model/promises.js';
 import type { CachedDocument, DocumentCache } from './document-cache.js';
@@ -12,7 +13,7 @@ export class ReadPath {
   private readonly loading = new Map<string, Promise<Image | null>>();
   /** How many reads of the database are under way, by document. */
   private readonly reading = new Map<string, number>();
-  /** Of documents that are being read: the number of the last read that found nothing. Reads that began before it are old news. */
+  /** Of documents that are being read: the number of the last read that found nothing, or was the last when they were forgotten. It and those before are old news. */
   private readonly gone = new Map<string, number>();
   private reads = 0;
   private readonly suspended = new Map<string, number>();
@@ -81,6 +82,23 @@ export class ReadPath {
     return true;
   }
 
+  /**
+   * Another process committed this: takes the copy of the number before it on to it, without a read. It does not live longer for that.
+   * @returns whether there was such a copy; else the number is still to be {@link noticed}
+   */
+  follow(key: string, version: number, diff: DiffPaths): boolean {
+    const known = this.known.get(key);
+    if (known.version !== version - 1 || this.known.isDoubtful(known) || this.suspended.has(key) || !this.cache.mayHold(key)) return false;
+    const entry = this.cache.get(key);
+    if (entry === undefined || entry instanceof Promise || entry.version !== known.version) return false;
+    const image = { ...applyDiff(entry.image, diff), [this.versionField]: version };
+    this.known.raise(key, version);
+    this.arriving.delete(key);
+    const bytes = entry.bytes === undefined ? undefined : byteSizeAfter({ image: entry.image, bytes: entry.bytes }, image);
+    void this.cache.put(key, { version, timestamp: entry.timestamp, image, bytes, expiresAt: entry.expiresAt });
+    return true;
+  }
+
   /** Drops this process's own copy when it is older than what is known. A shared cache is looked after by who committed. */
   async dropStale(key: string): Promise<void> {
     if (!this.cache.mayHold(key)) return;
@@ -120,6 +138,8 @@ export class ReadPath {
 
   forget(key: string): MaybePromise<void> {
     this.arriving.delete(key);
+    // what is being read may be what is to be forgotten: a copy is followed from event to event, so that it would not heal by itself
+    if (this.reading.has(key)) this.gone.set(key, this.reads);
     return this.cache.drop(key);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from '../testing/examples.js';
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
 import { computeDiff } from '../write/compute-diff.js';

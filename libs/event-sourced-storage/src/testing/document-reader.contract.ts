@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { idKey } from '../model/bson-values.js';
 import type { Image } from '../model/diff.js';
+import type { DocumentId } from '../model/document-id.js';
 import type { DocumentQuery } from '../read/document-reader.js';
 import { assertSame } from './assert-same.js';
 import { Changes } from './changes.js';
@@ -31,11 +33,53 @@ export function describeDocumentReader(name: string, createFixture: CreateStorag
       assertSame(await fixture.reader.read(image['_id'] as string, { ...(level && { level }) }), image);
     });
 
+    describe('reads each of a list', () => {
+      const sameImages = (found: readonly Image[], expected: readonly Image[]): void => {
+        const byKey = (images: readonly Image[]): unknown => new Map(images.map((image) => [idKey(image['_id'] as DocumentId), image]));
+        assertSame(byKey(found), byKey(expected));
+        expect(found).toHaveLength(expected.length);
+      };
+      let images: Image[];
+      let ids: DocumentId[];
+
+      beforeAll(async () => {
+        const { objectId, uuid, binary, decimal, long } = samples;
+        ids = [fixture.newId(), 'a text', '', 'a$b.c', 0, -1.5, 4_294_967_296, objectId, uuid, binary, decimal, long] as DocumentId[];
+        images = ids.map((_id, index) => ({ _id, number: index, ...samples, [fixture.versionField]: 1 }));
+        for (const image of images) await fixture.plantDocument(image);
+      });
+
+      it.each(['majority', 'newest', 'linearizable', undefined] as const)('at the level %s, of ids of every type', async (level) => {
+        sameImages(await fixture.reader.readEach(ids, { ...(level && { level }) }), images);
+      });
+
+      it('and no other', async () => {
+        sameImages(await fixture.reader.readEach([ids[1], ids[7]] as DocumentId[]), [images[1], images[7]] as Image[]);
+      });
+
+      it('and leaves out those that are not there', async () => {
+        sameImages(await fixture.reader.readEach([fixture.newId(), ids[4], 'nobody', 77] as DocumentId[]), [images[4]] as Image[]);
+        expect(await fixture.reader.readEach([fixture.newId()])).toEqual([]);
+      });
+
+      it('of nobody nothing', async () => {
+        expect(await fixture.reader.readEach([])).toEqual([]);
+      });
+
+      it('also when they are more than a first answer of a server holds', async () => {
+        const many = Array.from({ length: 150 }, (_, index): Image => ({ _id: fixture.newId(), index }));
+        for (const image of many) await fixture.plantDocument(image);
+        sameImages(await fixture.reader.readEach(many.map((image) => image['_id'] as DocumentId)), many);
+      });
+    });
+
     it('what was read belongs to the reader', async () => {
       const image: Image = { _id: fixture.newId(), bag: { sword: 1 } };
       await fixture.plantDocument(image);
       const read = await fixture.reader.read(image['_id'] as string);
       if (read) read['bag'] = 'changed by the reader';
+      const [one] = await fixture.reader.readEach([image['_id'] as string]);
+      if (one) one['bag'] = 'changed by the reader';
       const [found] = await fixture.reader.readMany({ filter: { _id: image['_id'] } });
       if (found) found['bag'] = 'changed by the reader';
       assertSame(await fixture.reader.read(image['_id'] as string), image);
@@ -69,8 +113,10 @@ export function describeDocumentReader(name: string, createFixture: CreateStorag
       try {
         await fixture.committer.writeInTransaction(create, transaction.session);
         assertSame(await fixture.reader.read(create.documentId, { session: transaction.session }), create.after);
+        assertSame(await fixture.reader.readEach([create.documentId], { session: transaction.session }), [create.after]);
         assertSame(await fixture.reader.readMany({ filter: { name: 'Dee' } }, { session: transaction.session }), [create.after]);
         expect(await fixture.reader.read(create.documentId)).toBeNull();
+        expect(await fixture.reader.readEach([create.documentId])).toEqual([]);
         expect(await namesOf({ filter: { name: 'Dee' } })).toEqual([]);
       } finally {
         await transaction.abort();
@@ -80,6 +126,7 @@ export function describeDocumentReader(name: string, createFixture: CreateStorag
     it('an aborted signal ends the read', async () => {
       const signal = AbortSignal.abort(new Error('the caller has gone'));
       await expect(fixture.reader.read(fixture.newId(), { signal })).rejects.toThrow('the caller has gone');
+      await expect(fixture.reader.readEach([fixture.newId()], { signal })).rejects.toThrow('the caller has gone');
       await expect(fixture.reader.readMany({ filter: {} }, { signal })).rejects.toThrow('the caller has gone');
     });
   });

@@ -1,3 +1,4 @@
+import type { DiffPaths } from '../model/diff.js';
 import type { Operation } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
 
@@ -6,13 +7,15 @@ export type ResumeToken = unknown;
 
 /** What the feed tells of one collection of events. */
 export type FeedNotice =
-  /** This event is committed. Keys only: whoever needs the event reads it. */
+  /** This event is committed. Little more than its keys: whoever needs the event reads it. */
   | {
       readonly kind: 'committed';
       readonly documentId: DocumentId;
       readonly serverSeq: number;
       /** What the event did; `undefined` for a record of no known kind. */
       readonly operation?: Operation | undefined;
+      /** What the event changed; only of a small update, and only to those who listen from now on. */
+      readonly diff?: DiffPaths | undefined;
       readonly token: ResumeToken;
     }
   /** Nothing more was committed up to this position. About once a second while nothing else is told. */

@@ -24,6 +24,8 @@ export interface StorageWatchParts extends Omit<UnrecordedParts, 'mode' | 'forge
   readonly readPath: ReadPath;
   readonly options: Pick<ResolvedFeatureOptions, 'collection' | 'eventsCollection' | 'versionField' | 'onUnrecordedChange'>;
   readonly settings: WatchSettings;
+  /** Whether documents and all their events are of the same shape: no upcasters. */
+  readonly hasOneShape: boolean;
   readonly forget: UnrecordedParts['forget'];
   readonly states: StateSource;
 }
@@ -41,7 +43,7 @@ export class StorageWatch {
 
   constructor(private readonly parts: StorageWatchParts) {
     const { options, settings, readPath, hub, states, warn } = parts;
-    this.coherence = new CacheCoherence(readPath, settings.refreshes);
+    this.coherence = new CacheCoherence(readPath, settings.refreshes, settings.refreshes && parts.hasOneShape && options.onUnrecordedChange !== 'ignore');
     this.unrecorded = options.onUnrecordedChange === 'ignore' ? undefined : new UnrecordedChanges({ ...parts, mode: options.onUnrecordedChange });
     this.publishing = settings.publisher === undefined ? undefined : new PublishEverywhere({ hub, publisher: settings.publisher, states, warn });
   }

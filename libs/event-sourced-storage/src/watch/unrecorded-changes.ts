@@ -36,12 +36,14 @@ export class UnrecordedChanges {
 
   hear({ documentId }: UnrecordedChange): void {
     if (this.closing.signal.aborted) return;
+    const key = idKey(documentId);
     if (this.waiting.size >= mostWaiting) {
+      void this.parts.forget(documentId); // later events would be applied to the old copy
       if (!this.hasOverflown) this.parts.warn(`${this.parts.address(documentId)} and more were changed around the storage than are looked at one by one: run verifyAll(), then rebuild()`);
       this.hasOverflown = true;
       return;
     }
-    this.waiting.set(idKey(documentId), documentId);
+    this.waiting.set(key, documentId);
     this.working ??= this.work();
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { byteSize, fieldSize, InvalidValueError, sameValue } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import { splitPath } from '../model/diff-path.js';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
-import { InvalidValueError } from '../model/bson-values.js';
-import type { DiffPaths, Image } from '../model/diff.js';
+import { InvalidValueError } from './bson-values.js';
+import type { DiffPaths, Image } from './diff.js';
 import { bsonText, generatedEdit, generatedImage, generatedPaths } from '../testing/generated-documents.js';
 import { computeDiff } from '../write/compute-diff.js';
 import { applyDiff } from './apply-diff.js';

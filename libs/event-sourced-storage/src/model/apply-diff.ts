@@ -1,6 +1,6 @@
-import { InvalidValueError, isPlainObject } from '../model/bson-values.js';
-import type { DiffPaths, Image } from '../model/diff.js';
-import { arrayIndex, splitPath } from '../model/diff-path.js';
+import { InvalidValueError, isPlainObject } from './bson-values.js';
+import type { DiffPaths, Image } from './diff.js';
+import { arrayIndex, isFieldName, splitPath } from './diff-path.js';
 
 /** What happens at one path: without `set` it goes away. */
 interface Change {
@@ -21,6 +21,25 @@ type ChangeTree = Map<string, ChangeTree | Change>;
  * one below it, more than 1,500,000 missing elements; and for a path that no diff contains, such as one through `__proto__`
  */
 export function applyDiff(before: Image, { set, unset }: DiffPaths): Image {
+  return unset.length === 0 && replacesFields(before, set) ? replaceFields(before, set) : applyPaths(before, { set, unset });
+}
+
+/** Whether it only puts other values into fields of the document that are there already: the usual case, which needs no tree. */
+function replacesFields(before: Image, set: DiffPaths['set']): boolean {
+  for (const path in set) if (!isFieldName(path) || !Object.hasOwn(before, path)) return false;
+  return true;
+}
+
+function replaceFields(before: Image, set: DiffPaths['set']): Image {
+  let copy: Image | undefined;
+  for (const path in set) {
+    copy ??= { ...before };
+    copy[path] = set[path];
+  }
+  return copy ?? before;
+}
+
+function applyPaths(before: Image, { set, unset }: DiffPaths): Image {
   const tree: ChangeTree = new Map();
   for (const path of Object.keys(set)) plant(tree, { path, set: { value: set[path] } });
   for (const path of unset) plant(tree, { path });

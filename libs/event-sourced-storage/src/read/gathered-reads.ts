@@ -1,0 +1,73 @@
+import { idKey } from '../model/bson-values.js';
+import type { Image } from '../model/diff.js';
+import type { DocumentId } from '../model/document-id.js';
+import { type DocumentQuery, DocumentReader, type DocumentReadOptions } from './document-reader.js';
+
+/** So many documents are read by one command; a document may be large. */
+const mostInOneRead = 100;
+
+type Level = NonNullable<DocumentReadOptions['level']>;
+
+/** Who waits for one document. */
+interface Asked {
+  readonly id: DocumentId;
+  readonly found: (image: Image | null | Promise<Image | null>) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Reads by one command what is asked for in the same turn of the event loop: a command of its own for each document costs many times what
+ * the document does. Reads in a transaction, with a signal or with `'linearizable'` go alone. Who asks for the same document shares its image.
+ */
+export class GatheredReads extends DocumentReader {
+  private readonly asked = new Map<Level, Asked[]>();
+
+  constructor(private readonly reader: DocumentReader) {
+    super();
+  }
+
+  override read(id: DocumentId, options: DocumentReadOptions = {}): Promise<Image | null> {
+    const { session, signal, level = 'majority' } = options;
+    if (session !== undefined || signal !== undefined || level === 'linearizable') return this.reader.read(id, options);
+    return new Promise((found, failed) => this.ask(level, { id, found, failed }));
+  }
+
+  override readEach(ids: readonly DocumentId[], options?: DocumentReadOptions): Promise<Image[]> {
+    return this.reader.readEach(ids, options);
+  }
+
+  override readMany(query: DocumentQuery, options?: DocumentReadOptions): Promise<Image[]> {
+    return this.reader.readMany(query, options);
+  }
+
+  private ask(level: Level, asked: Asked): void {
+    if (this.asked.size === 0) setImmediate(() => this.readAll());
+    const others = this.asked.get(level);
+    if (others === undefined) this.asked.set(level, [asked]);
+    else others.push(asked);
+  }
+
+  private readAll(): void {
+    const all = [...this.asked];
+    this.asked.clear();
+    for (const [level, asked] of all) {
+      for (let from = 0; from < asked.length; from += mostInOneRead) void this.readSome(asked.slice(from, from + mostInOneRead), { level });
+    }
+  }
+
+  private async readSome(asked: readonly Asked[], options: { readonly level: Level }): Promise<void> {
+    try {
+      const images = asked.length === 1 ? new Map<string, Image>() : await this.byKey(asked, options);
+      // one that was not found is asked for by itself: two spellings of an id may be one to the server
+      for (const { id, found } of asked) found(images.get(idKey(id)) ?? this.reader.read(id, options));
+    } catch (error) {
+      for (const { failed } of asked) failed(error);
+    }
+  }
+
+  private async byKey(asked: readonly Asked[], options: DocumentReadOptions): Promise<Map<string, Image>> {
+    const ids = new Map(asked.map(({ id }) => [idKey(id), id]));
+    const images = await this.reader.readEach([...ids.values()], options);
+    return new Map(images.map((image) => [idKey(image['_id'] as DocumentId), image]));
+  }
+}
