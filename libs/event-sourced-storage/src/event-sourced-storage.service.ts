@@ -84,8 +84,8 @@ export class EventSourcedStorageService<T extends object = Record<string, unknow
    * @throws VersionConflictError when `expectedVersion` does not hold, or other writers were faster `maxRetries` times
    * @throws whatever the edit throws, and all that `findOneAndUpsert` throws
    */
-  async findOneAndUpdate(id: DocumentId, edit: Edit<T>, clientId: string, options: UpdateOptions = {}): Promise<UpdateResult<T>> {
-    return (await this.engine.update(id, edit as unknown as Edit<Image>, clientId, options)) as unknown as UpdateResult<T>;
+  findOneAndUpdate(id: DocumentId, edit: Edit<T>, clientId: string, options: UpdateOptions = {}): Promise<UpdateResult<T>> {
+    return this.engine.update(id, edit as unknown as Edit<Image>, clientId, options) as unknown as Promise<UpdateResult<T>>;
   }
 
   /**

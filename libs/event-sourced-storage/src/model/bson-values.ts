@@ -118,9 +118,10 @@ function cloneArray(array: readonly unknown[]): unknown[] {
 
 function clonePlain(record: PlainObject): PlainObject {
   const copy = { ...record }; // every key is an own property from here on, so that assigning cannot reach a prototype
-  for (const key of Object.keys(copy)) {
+  // `in` and not Object.keys(), whose list would be a good part of what a copy costs
+  for (const key in copy) {
     const item = copy[key];
-    if (typeof item === 'object' && item !== null) copy[key] = cloneObject(item);
+    if (typeof item === 'object' && item !== null && Object.hasOwn(copy, key)) copy[key] = cloneObject(item);
   }
   return copy;
 }
@@ -370,7 +371,7 @@ export function normalizeImage(value: unknown, before?: Image): Image {
 }
 
 /** The keys from the document down to the value at hand; changed in place, since a new array per value would cost more than the copy. */
-type Trail = string[];
+type Trail = (string | number)[];
 
 function refuse(trail: Trail, reason: string): never {
   throw new InvalidValueError(trail.join('.'), reason);
@@ -391,40 +392,57 @@ function normalizeObject(value: object, trail: Trail, before: unknown): unknown 
   return isDate(value) && before instanceof Date && value.getTime() === before.getTime() ? before : normalizeInstance(value, trail);
 }
 
+/** Copies from the first element on that differs from `before`: mostly none does. */
 function normalizeArray(array: readonly unknown[], trail: Trail, before: readonly unknown[] | undefined): readonly unknown[] {
-  const copy: unknown[] = [];
-  let same = before?.length === array.length;
+  let copy: unknown[] | undefined = before?.length === array.length ? undefined : [];
   for (let index = 0; index < array.length; index++) {
     const old = before?.[index];
     const value = normalizeChild(index, array[index], trail, old) ?? null;
-    same &&= value === old;
-    copy.push(value);
+    if (copy !== undefined) copy.push(value);
+    else if (value !== old) copy = [...(before as readonly unknown[]).slice(0, index), value];
   }
-  return same && before !== undefined ? before : copy;
+  return copy ?? (before as readonly unknown[]);
 }
 
+/** Copies from the first field on that differs from `before`: mostly none does. */
 function normalizeFields(record: PlainObject, trail: Trail, before: PlainObject | undefined): PlainObject {
-  const copy: PlainObject = {};
-  let same = before !== undefined;
+  const keys = Object.keys(record);
+  const oldKeys = before === undefined ? noKeys : Object.keys(before);
+  let copy: PlainObject | undefined = before === undefined ? {} : undefined;
   let fields = 0;
-  for (const key of Object.keys(record)) {
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
     const value = record[key];
     if (value === undefined) continue;
+    const isOld = before !== undefined && (oldKeys[index] === key || Object.hasOwn(before, key));
+    const old = isOld ? before[key] : undefined;
     if (Array.isArray(value) && isInherited(key)) refuse([...trail, key], 'is an array under a name that every object inherits');
-    const old = before === undefined || !Object.hasOwn(before, key) ? undefined : before[key];
     const normal = normalizeChild(key, value, trail, old);
-    same &&= normal === old;
-    fields++;
-    copy[storableKey(key, trail)] = normal;
+    if (copy === undefined && (normal !== old || !isOld)) copy = firstOf(before as PlainObject, record, keys, index);
+    if (copy === undefined) fields++;
+    else copy[isOld ? key : storableKey(key, trail)] = normal;
   }
-  return same && before !== undefined && fields === Object.keys(before).length ? before : copy;
+  if (copy === undefined && fields === oldKeys.length) return before as PlainObject;
+  return copy ?? firstOf(before as PlainObject, record, keys, keys.length);
+}
+
+const noKeys: readonly string[] = [];
+
+/** The first fields of a record that are the same in `before`, from there. */
+function firstOf(before: PlainObject, record: PlainObject, keys: readonly string[], count: number): PlainObject {
+  const copy: PlainObject = {};
+  for (let index = 0; index < count; index++) {
+    const key = keys[index] as string;
+    if (record[key] !== undefined) copy[key] = before[key];
+  }
+  return copy;
 }
 
 function normalizeChild(key: string | number, value: unknown, trail: Trail, before: unknown): unknown {
   if (trail.length === maxDocumentDepth) refuse(trail, `is nested deeper than ${maxDocumentDepth} levels, or contains itself`);
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
-  if (typeof value === 'string') return wellFormed(value);
-  trail.push(String(key));
+  if (typeof value === 'string') return value === before ? value : wellFormed(value);
+  trail.push(key);
   const copy = normalizeValue(value, trail, before);
   trail.pop();
   return copy;

@@ -54,10 +54,10 @@ export function putOf(write: DocumentWrite, versionField: string, check: Version
   }
   if (last.after === null) return null;
   const diff = mergedDiff(write, versionField);
-  const set = { ...diff.set, [versionField]: storedVersion(last.event.serverSeq) };
+  const set = withField(diff.set, versionField, storedVersion(last.event.serverSeq));
   const unset = Object.fromEntries(diff.unset.map((path) => [path, '']));
   const update = diff.unset.length === 0 ? { $set: set } : { $set: set, $unset: unset };
-  return { q: check === 'done' ? filter : { ...filter, [versionField]: storedVersion(first.expectedVersion) }, u: update };
+  return { q: check === 'done' ? filter : { _id: first.documentId, [versionField]: storedVersion(first.expectedVersion) }, u: update };
 }
 
 /** The condition under which a group removes its document; `null` when it leaves one. */
@@ -77,3 +77,11 @@ function stored(image: Image, versionField: string): Image {
   return { ...image, [versionField]: storedVersion(image[versionField] as number) };
 }
 
+
+/** A copy with one field more; written out, because to add a field to a spread object costs a microsecond (Node 20). */
+function withField(fields: Readonly<Record<string, unknown>>, name: string, value: unknown): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(fields)) copy[key] = fields[key];
+  copy[name] = value;
+  return copy;
+}

@@ -4,6 +4,7 @@ import type { FoldableEvent } from '../history/replay.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentEvent, EventMetadata } from '../model/document-event.js';
 import type { DocumentId } from '../model/document-id.js';
+import { optionalFields } from '../model/optional-fields.js';
 import { checksumOf } from './event-checksum.js';
 import { eventKey } from './event-key.js';
 
@@ -32,27 +33,25 @@ export type EventRecord =
 
 /** The same with its checksum as the last field. */
 export function toCheckedRecord(event: DocumentEvent<Image>, flight: unknown): EventRecord {
-  const record = toRecord(event, flight);
-  return { ...record, crc: checksumOf(record) };
+  const record: EventRecord & { crc?: number } = toRecord(event, flight);
+  record.crc = checksumOf(record); // behind everything else
+  return record;
 }
 
 /** The record of an event; `flight` is the mark of the commit that it is part of. */
 export function toRecord(event: DocumentEvent<Image>, flight: unknown): EventRecord {
-  const common = {
-    _id: eventKey(event.documentId, event.serverSeq),
-    clientId: event.clientId,
-    timestamp: event.timestamp,
-    operationId: event.operationId,
-    flight,
-    ...optionalFields(event),
-  };
+  const { clientId, timestamp, operationId } = event;
+  const _id = eventKey(event.documentId, event.serverSeq);
+  const optional = optionalFields(event);
   switch (event.operation) {
     case 'create':
-      return { ...common, operation: 'create', createdDoc: event.createdDoc };
-    case 'update':
-      return { ...common, operation: 'update', diff: { set: event.diff.set, unset: event.diff.unset } };
+      return { _id, clientId, timestamp, operationId, flight, ...optional, operation: 'create', createdDoc: event.createdDoc };
+    case 'update': {
+      const { set, unset } = event.diff;
+      return { _id, clientId, timestamp, operationId, flight, ...optional, operation: 'update', diff: { set, unset } };
+    }
     case 'delete':
-      return { ...common, operation: 'delete', deletedDoc: event.deletedDoc };
+      return { _id, clientId, timestamp, operationId, flight, ...optional, operation: 'delete', deletedDoc: event.deletedDoc };
   }
 }
 
@@ -61,22 +60,19 @@ export function toRecord(event: DocumentEvent<Image>, flight: unknown): EventRec
  * @throws HistoryCorruptError for a record of an unknown kind
  */
 export function fromRecord(record: EventRecord): DocumentEvent<Image> {
+  const { clientId, timestamp, operationId } = record;
+  const documentId = record._id.d;
   const serverSeq = Number(record._id.v);
-  const common = {
-    documentId: record._id.d,
-    serverSeq,
-    clientId: record.clientId,
-    timestamp: record.timestamp,
-    operationId: record.operationId,
-    ...optionalFields(record),
-  };
+  const optional = optionalFields(record);
   switch (record.operation) {
     case 'create':
-      return { ...common, operation: 'create', createdDoc: record.createdDoc };
-    case 'update':
-      return { ...common, operation: 'update', diff: { hasChanges: true, version: serverSeq, set: record.diff.set, unset: record.diff.unset } };
+      return { documentId, serverSeq, clientId, timestamp, operationId, ...optional, operation: 'create', createdDoc: record.createdDoc };
+    case 'update': {
+      const { set, unset } = record.diff;
+      return { documentId, serverSeq, clientId, timestamp, operationId, ...optional, operation: 'update', diff: { hasChanges: true, version: serverSeq, set, unset } };
+    }
     case 'delete':
-      return { ...common, operation: 'delete', deletedDoc: record.deletedDoc };
+      return { documentId, serverSeq, clientId, timestamp, operationId, ...optional, operation: 'delete', deletedDoc: record.deletedDoc };
     default:
       throw unknownKind(record);
   }
@@ -95,16 +91,6 @@ export function toFold(record: EventRecord): FoldableEvent {
     default:
       throw unknownKind(record);
   }
-}
-
-type OptionalFields = Pick<RecordOf<'create'>, 'schemaVersion' | 'transactionId' | 'metadata'>;
-
-function optionalFields({ schemaVersion, transactionId, metadata }: OptionalFields): OptionalFields {
-  return {
-    ...(schemaVersion === undefined ? {} : { schemaVersion }),
-    ...(transactionId === undefined ? {} : { transactionId }),
-    ...(metadata === undefined ? {} : { metadata }),
-  };
 }
 
 /** The types exclude it, a database does not. */

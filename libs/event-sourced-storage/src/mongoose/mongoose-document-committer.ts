@@ -118,7 +118,7 @@ export class MongooseDocumentCommitter extends DocumentCommitter {
       await this.abandon(session, error);
       return this.refusals(phase === 'documents' ? groups : aboard, error, phase).then((landing) => withLeft(landing, groups, aboard, phase));
     }
-    const left = groups.filter((group) => !aboard.includes(group));
+    const left = aboard === groups ? [] : groups.filter((group) => !aboard.includes(group));
     const outcome = await this.commitOrSettle(aboard, flight, session, deadline);
     return { settled: [...settle(left, { kind: 'conflict', pending: false }), ...settle(aboard, outcome)], again: [] };
   }

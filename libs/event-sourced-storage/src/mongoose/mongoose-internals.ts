@@ -10,7 +10,7 @@ export interface PathType {
   /** The name of its kind: `String`, `ObjectId`, `Array` … */
   readonly instance: string;
   readonly path: string;
-  readonly validators: readonly { readonly type?: string }[];
+  readonly validators: readonly { readonly type?: string; readonly validator?: unknown }[];
   readonly setters: readonly unknown[];
   /** Truthy when a stored value may not be changed; a function decides per document. */
   readonly $immutable?: unknown;

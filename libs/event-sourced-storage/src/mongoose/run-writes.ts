@@ -37,7 +37,7 @@ class WriteRefusedError extends Error {
  * @throws WriteRefusedError for a statement that was refused, and what the driver throws for the command
  */
 export async function runWrites(connection: Connection, command: Readonly<Record<string, unknown>>, session: mongoose.mongo.ClientSession): Promise<WriteAnswer> {
-  const answer = (await databaseOf(connection).command(command, { ...driverDefaults, session })) as WriteAnswer & { readonly writeErrors?: readonly WriteError[] };
+  const answer = (await databaseOf(connection).command(command, { session, ...driverDefaults })) as WriteAnswer & { readonly writeErrors?: readonly WriteError[] };
   const [first, ...others] = answer.writeErrors ?? [];
   if (first !== undefined) throw new WriteRefusedError([first, ...others]);
   return answer;

@@ -1,11 +1,11 @@
-import { applyDiff } from '../history/apply-diff.js';
+import { applyDiff } from '../model/apply-diff.js';
 import { cloneValue, sameValue } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
 import { DocumentCaster, type TimestampFields } from '../write/document-caster.js';
 import { castByDocument, ownerWithoutId, type PathEdit } from './cast-by-document.js';
 import { castId, newId } from './cast-id.js';
-import { castValue, needsValidation, validateValue } from './cast-value.js';
+import { castValue, keepsRules, needsValidation, validateValue } from './cast-value.js';
 import { type AnyModel, isLiveDocument, liveModel, type LiveModel, type PathType, type SchemaShape } from './mongoose-internals.js';
 import { schemaPath, type SchemaPath, type Stamp, valueAt } from './schema-path.js';
 import { documentStamp, stampNew, stampValue, timestampNames } from './schema-timestamps.js';
@@ -94,9 +94,15 @@ export class SchemaCaster extends DocumentCaster {
     if (cast === undefined) return byDocument();
     if (cast.length === 0) return before;
     const image = (): Image => applyStamped(before, diffOf(cast), facts, cast, now);
-    if (!cast.some(({ target, value }) => needsValidation(target, value))) return image();
+    const judged = cast.filter(({ target, value }) => needsValidation(target, value));
+    if (judged.length === 0) return image();
+    // validators see the edited document with the values as they will be stored
+    const document = applyDiff(edited, diffOf(cast));
+    const verdicts = judged.map(({ target, value }) => keepsRules(target, value, document));
+    if (verdicts.every((verdict) => verdict === true)) return image();
+    if (verdicts.includes(false)) return byDocument();
     // whoever fails is asked again with a whole document as `this`, whose word is final
-    return validateValues(cast, edited).then(image, byDocument);
+    return Promise.all(judged.map(({ target, value }) => validateValue(target, value, document))).then(image, byDocument);
   }
 
   override timestamps(image: Image): TimestampFields {
@@ -189,12 +195,6 @@ function castValues(edits: readonly PathEdit[], before: Image, edited: Image): r
   } catch {
     return undefined;
   }
-}
-
-/** Validators see the edited document with the values as they will be stored. */
-async function validateValues(cast: readonly PathEdit[], edited: Image): Promise<void> {
-  const document = applyDiff(edited, diffOf(cast));
-  await Promise.all(cast.map(({ target, value }) => validateValue(target, value, document)));
 }
 
 function diffOf(cast: readonly PathEdit[]): DiffPaths {

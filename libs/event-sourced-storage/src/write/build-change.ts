@@ -13,11 +13,13 @@ import type { WriteTools } from './write-tools.js';
  */
 export function buildChange(request: WriteRequest, base: DocumentState, after: Image | null, content: EventContent, now: number, tools: WriteTools): DocumentChange {
   const { schemaVersion } = tools.options;
+  const { bytes, documentBytes } = checkLimits(request, base, after, recorded(content), tools);
   return {
     documentId: request.documentId,
     key: request.key,
     expectedVersion: base.version,
-    ...checkLimits(request, base, after, recorded(content), tools),
+    bytes,
+    documentBytes,
     event: buildEvent(request, base, content, { now, schemaVersion, transactionId: tools.transactionId }),
     before: base.image,
     after,

@@ -1,5 +1,6 @@
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
+import { optionalFields } from '../model/optional-fields.js';
 import type { DocumentState } from '../read/document-state.js';
 import type { WriteRequest } from './write-command.js';
 
@@ -18,18 +19,19 @@ export interface EventFacts {
 }
 
 /** The event that follows `base`: the next number, and a time that does not go back. */
-export function buildEvent(request: WriteRequest, base: DocumentState, content: EventContent, facts: EventFacts): DocumentEvent<Image> {
+export function buildEvent(request: WriteRequest, base: DocumentState, content: EventContent, { now, schemaVersion, transactionId }: EventFacts): DocumentEvent<Image> {
+  const { documentId, clientId, operationId, metadata } = request;
   const serverSeq = base.version + 1;
-  const common = {
-    documentId: request.documentId,
-    serverSeq,
-    clientId: request.clientId,
-    timestamp: new Date(Math.max(facts.now, base.timestamp)),
-    operationId: request.operationId,
-    ...(facts.schemaVersion === undefined ? {} : { schemaVersion: facts.schemaVersion }),
-    ...(facts.transactionId === undefined ? {} : { transactionId: facts.transactionId }),
-    ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
-  };
-  if (content.operation !== 'update') return { ...common, ...content };
-  return { ...common, operation: 'update', diff: { hasChanges: true, version: serverSeq, set: content.diff.set, unset: content.diff.unset } };
+  const timestamp = new Date(Math.max(now, base.timestamp));
+  const optional = optionalFields({ schemaVersion, transactionId, metadata });
+  switch (content.operation) {
+    case 'create':
+      return { documentId, serverSeq, clientId, timestamp, operationId, ...optional, operation: 'create', createdDoc: content.createdDoc };
+    case 'update': {
+      const diff = { hasChanges: true, version: serverSeq, set: content.diff.set, unset: content.diff.unset };
+      return { documentId, serverSeq, clientId, timestamp, operationId, ...optional, operation: 'update', diff };
+    }
+    case 'delete':
+      return { documentId, serverSeq, clientId, timestamp, operationId, ...optional, operation: 'delete', deletedDoc: content.deletedDoc };
+  }
 }

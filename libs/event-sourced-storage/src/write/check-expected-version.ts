@@ -10,9 +10,12 @@ import type { WriteTools } from './write-tools.js';
 /** More would make the error a download. */
 const mostMissedEvents = 100;
 
-/** Compare-and-set for callers that hold a version. @throws VersionConflictError */
-export async function checkExpectedVersion(request: WriteRequest, expected: number | 'any', base: DocumentState, tools: WriteTools): Promise<void> {
-  if (expected === 'any' || (base.image !== null && base.version === expected)) return;
+/** Compare-and-set for callers that hold a version: nothing, or the refusal. @throws VersionConflictError (rejects) */
+export function checkExpectedVersion(request: WriteRequest, expected: number | 'any', base: DocumentState, tools: WriteTools): Promise<never> | undefined {
+  return expected === 'any' || (base.image !== null && base.version === expected) ? undefined : refuseVersion(request, expected, base, tools);
+}
+
+async function refuseVersion(request: WriteRequest, expected: number, base: DocumentState, tools: WriteTools): Promise<never> {
   throw new VersionConflictError({
     address: request.address,
     expected,

@@ -136,8 +136,8 @@ export class CommitQueue {
       const turn = lane.isOnCall ? undefined : this.slices.next(); // a flight waits for those on call
       if (turn !== undefined) await turn;
       if (lane.run !== run) return;
-      const decided = task;
-      await this.stageOne(lane, decided, () => lane.run !== run || decided.isSettled);
+      const staging = this.stageOne(lane, task, run);
+      if (staging !== undefined) await staging;
       if (lane.run !== run) return;
     }
     lane.staging = false;
@@ -150,21 +150,47 @@ export class CommitQueue {
     return this.parts.options.maxFlightChanges - this.stagedChanges - this.loading - this.slices.length;
   }
 
-  private async stageOne(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<void> {
-    try {
-      if (task.command.request.mayBeRepeated && (await this.answeredBefore(lane, task, isOver))) return;
-      const found = lane.tip ?? this.load(lane, task);
-      const base = found instanceof Promise ? await this.loaded(found) : found;
-      if (isOver()) return; // the lane may have gone on without this loop: its tip is not ours to set
-      lane.tip = base;
-      task.calls++;
-      const decision = await decideSafely(task, base);
-      if (isOver()) return;
-      if (decision.kind === 'change') this.takeChange(lane, task, base, decision);
-      else await this.takeAnswer(lane, task, base, decision.answer, isOver);
-    } catch (error) {
+  private stageOne(lane: Lane, task: WriteTask, run: number): Promise<void> | undefined {
+    const isOver = (): boolean => lane.run !== run || task.isSettled; // the lane may have gone on without this loop: its tip is not ours to set
+    const failed = (error: unknown): void => {
       if (!isOver()) this.readFailed(lane, task, error);
+    };
+    try {
+      return this.stageNow(lane, task, isOver)?.catch(failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
     }
+  }
+
+  /** Without a promise where nothing has to be waited for: a cached document and an edit that is a plain function. */
+  private stageNow(lane: Lane, task: WriteTask, isOver: () => boolean): Promise<void> | undefined {
+    const base = task.command.request.mayBeRepeated ? undefined : (lane.tip ?? this.load(lane, task));
+    if (base === undefined || base instanceof Promise) return this.stageLate(lane, task, base, isOver);
+    const decision = this.decide(lane, task, base);
+    if (decision instanceof Promise) return decision.then((decided) => this.take(lane, task, base, decided, isOver));
+    return this.take(lane, task, base, decision, isOver);
+  }
+
+  private async stageLate(lane: Lane, task: WriteTask, loading: Promise<DocumentState> | undefined, isOver: () => boolean): Promise<void> {
+    if (loading === undefined && (await this.answeredBefore(lane, task, isOver))) return;
+    const found = loading ?? lane.tip ?? this.load(lane, task);
+    const base = found instanceof Promise ? await this.loaded(found) : found;
+    if (isOver()) return;
+    await this.take(lane, task, base, await this.decide(lane, task, base), isOver);
+  }
+
+  private decide(lane: Lane, task: WriteTask, base: DocumentState): MaybePromise<Decision<unknown>> {
+    lane.tip = base;
+    task.calls++;
+    return decideSafely(task, base);
+  }
+
+  private take(lane: Lane, task: WriteTask, base: DocumentState, decision: Decision<unknown>, isOver: () => boolean): Promise<void> | undefined {
+    if (isOver()) return undefined;
+    if (decision.kind === 'answer') return this.takeAnswer(lane, task, base, decision.answer, isOver);
+    this.takeChange(lane, task, base, decision);
+    return undefined;
   }
 
   /** A write that may be a repetition is looked up before it is decided. */
@@ -499,15 +525,20 @@ function repetition(): never {
 }
 
 /** A throw of the command is an answer like any other: it has to be true on current data. */
-async function decideSafely(task: WriteTask, base: DocumentState): Promise<Decision<unknown>> {
+function decideSafely({ command, calls }: WriteTask, base: DocumentState): MaybePromise<Decision<unknown>> {
   try {
-    return await task.command.decide(base, task.calls);
+    const decision = command.decide(base, calls);
+    return decision instanceof Promise ? decision.catch(refusalWith) : decision;
   } catch (error) {
-    return {
-      kind: 'answer',
-      answer: () => {
-        throw error;
-      },
-    };
+    return refusalWith(error);
   }
+}
+
+function refusalWith(error: unknown): Decision<never> {
+  return {
+    kind: 'answer',
+    answer: () => {
+      throw error;
+    },
+  };
 }

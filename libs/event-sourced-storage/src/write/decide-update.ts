@@ -20,36 +20,43 @@ export interface UpdateResult<T> {
   readonly diff: Diff;
 }
 
-/** Runs the edit and records what it changed. */
-export async function decideUpdate(
+/** Runs the edit and records what it changed; without a promise where nothing has to be waited for. */
+export function decideUpdate(
   request: WriteRequest,
   edit: Edit<Image>,
   expected: number | 'any',
   base: DocumentState,
   call: number,
   tools: WriteTools,
-): Promise<Decision<UpdateResult<Image>>> {
+): MaybePromise<Decision<UpdateResult<Image>>> {
   const before = base.image;
   if (before === null) throw new DocumentNotFoundError(request.address);
   if (base.version === 0) throw new HistoryMissingError(request.address);
-  if (expected !== 'any') await checkExpectedVersion(request, expected, base, tools);
+  const refusal = checkExpectedVersion(request, expected, base, tools);
+  if (refusal !== undefined) return refusal;
   const now = Math.max(tools.now(), base.timestamp);
+  const record = (after: Image): Decision<UpdateResult<Image>> => recorded(request, base, before, after, now, tools);
+  const cast = (left: Image): MaybePromise<Image> => castEdited(before, left, new Date(now), tools);
   const left = runEdit(edit, before, { attempt: call });
-  const cast = castEdited(before, left instanceof Promise ? await left : left, new Date(now), tools);
-  const after = cast instanceof Promise ? await cast : cast;
+  const after = left instanceof Promise ? left.then(cast) : cast(left);
+  return after instanceof Promise ? after.then(record) : record(after);
+}
+
+function recorded(request: WriteRequest, base: DocumentState, before: Image, after: Image, now: number, tools: WriteTools): Decision<UpdateResult<Image>> {
+  const { version } = base;
   const diff = diffOf(before, after, tools);
-  if (isEmpty(diff)) return { kind: 'answer', answer: () => unchanged(before, base.version) };
+  if (isEmpty(diff)) return { kind: 'answer', answer: () => unchanged(before, version) };
 
   const { versionField } = tools.options;
-  const stored: Image = { ...after, [versionField]: base.version + 1 };
+  const stored: Image = { ...after, [versionField]: version + 1 };
   const change = buildChange(request, base, stored, { operation: 'update', diff }, now, tools);
-  warnOfLongHistory(request, base.version + 1, tools);
+  warnOfLongHistory(request, version + 1, tools);
   return {
     kind: 'change',
     change,
     answer: () => ({
       document: cloneValue(stored),
-      diff: { hasChanges: true, version: base.version + 1, set: cloneValue(diff.set), unset: [...diff.unset] },
+      diff: { hasChanges: true, version: version + 1, set: cloneValue(diff.set), unset: [...diff.unset] },
     }),
   };
 }

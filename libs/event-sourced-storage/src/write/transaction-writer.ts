@@ -7,6 +7,7 @@ import type { EventStore } from '../history/event-store.js';
 import type { ResolvedFeatureOptions } from '../options/resolve-storage-options.js';
 import type { Image } from '../model/diff.js';
 import type { DocumentEvent } from '../model/document-event.js';
+import type { MaybePromise } from '../model/promises.js';
 import type { DocumentReader, TransactionSession } from '../read/document-reader.js';
 import type { DocumentState } from '../read/document-state.js';
 import type { ReadPath } from '../read/read-path.js';
@@ -30,7 +31,7 @@ export interface TransactionWriterParts {
 
 /** A command that is told late in which transaction it decides. */
 export interface TransactionCommand<R> extends Pick<WriteCommand<R>, 'request' | 'operation' | 'firstResult'> {
-  decideIn(transactionId: string, base: DocumentState): Promise<Decision<R>>;
+  decideIn(transactionId: string, base: DocumentState): MaybePromise<Decision<R>>;
 }
 
 /** Writes inside a transaction of the caller: at once, once, on what that transaction sees. Cache and events follow its commit. */

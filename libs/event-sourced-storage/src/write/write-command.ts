@@ -1,5 +1,6 @@
 import type { DocumentEvent, EventMetadata, Operation } from '../model/document-event.js';
 import type { Image } from '../model/diff.js';
+import type { MaybePromise } from '../model/promises.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { DocumentState } from '../read/document-state.js';
 import type { DocumentChange } from './document-change.js';
@@ -37,7 +38,7 @@ export interface WriteCommand<R> {
    * Decides on the given state. A throw is a refusal; like an answer it counts only once the state is known to be current.
    * @param call how often this command was decided, from 1
    */
-  decide(base: DocumentState, call: number): Promise<Decision<R>>;
+  decide(base: DocumentState, call: number): MaybePromise<Decision<R>>;
   /** The answer of the first time, from the event it wrote. */
   firstResult(event: DocumentEvent<Image>): Promise<R>;
 }
