@@ -180,6 +180,36 @@ describe('publishing what was committed', () => {
     }
   });
 
+  it('a publisher of the application that is bridged to the bus gets every event, also without any handler', async () => {
+    const other = await startGames({ database, logger: log });
+    try {
+      const published: AnyEvent[] = [];
+      /** As brokers have it: it also passes on to the handlers of the bus what it is told. */
+      class Bridged {
+        subject$: object | undefined;
+
+        bridgeEventsTo(subject: object): void {
+          this.subject$ = subject;
+        }
+
+        publish(event: AnyEvent): void {
+          published.push(event);
+        }
+      }
+      const publisher = new Bridged();
+      const bus = other.app.get<EventBus<AnyEvent>>(EventBus);
+      publisher.bridgeEventsTo(bus.subject$);
+      bus.publisher = publisher as never;
+      const { document } = await other.games.findOneAndUpsert({ name: 'raid' }, 'creator');
+      await other.games.findOneAndUpdate(document._id, addGold, 'editor');
+      await other.games.deleteOne(document._id, 'deleter');
+      await until(() => published.length >= 3, 'three events');
+      expect(published.map(({ serverSeq, clientId }) => `${serverSeq} ${clientId}`)).toEqual(['1 creator', '2 editor', '3 deleter']);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('a handler that never ends holds up neither the writers nor the events after it', async () => {
     const { passed, open } = gate();
     const slow = handlerOf(() => passed);

@@ -165,7 +165,7 @@ export class StorageEngine {
       readPath: this.readPath,
       settings: settings.watch,
       hasOneShape: adapters.shapes === undefined,
-      forget: async (id) => this.readPath.forget(idKey(id)),
+      distrust: async (id) => this.readPath.distrust(idKey(id)),
       differs: (id) => historyDiffers(id, { ...adapters.stored, reader: adapters.reader, versionField: options.versionField, stateAt: (each, version) => stored.stateAt(each, version) }),
       record: (id) => this.recordUnrecorded(id, maintaining),
       // where there are upcasters, what is cached may be of another shape than the event

@@ -135,6 +135,29 @@ describe('applyDiff', () => {
     expect((applyDiff(before, branches)['a'] as Image)['b']).toBe(after.a);
   });
 
+  it('makes the same of fields that are there already, whether other paths go with them or not', () => {
+    // an unset path that is not there changes nothing, and asks for the general way
+    const nothing = 'not there.at all';
+    fc.assert(fc.property(generatedImage(), generatedImage(), (before, other) => {
+      const fields = Object.keys(before).filter((name) => name !== '_id');
+      const values = Object.values(other);
+      const paths = Object.fromEntries(fields.map((name, index) => [name, values[index % values.length]]));
+      for (const given of [paths, Object.fromEntries(Object.entries(paths).toReversed()), { ...paths, ...other }]) {
+        const quick = applyDiff(before, { set: given, unset: [] });
+        const general = applyDiff(before, { set: given, unset: [nothing] });
+        expect(bsonText(quick, 'as they are')).toBe(bsonText(general, 'as they are'));
+        expect(Object.keys(quick)).toEqual(Object.keys(general));
+        for (const [name, value] of Object.entries(general)) expect(quick[name]).toBe(value);
+      }
+    }), { numRuns: 200 });
+  });
+
+  it('puts a value in the place of a field under a name that every object inherits', () => {
+    const before = JSON.parse('{"toString":1,"hasOwnProperty":2,"a":3}') as Image;
+    expect(Object.entries(set(before, { toString: 4, hasOwnProperty: 5 }))).toEqual([['toString', 4], ['hasOwnProperty', 5], ['a', 3]]);
+    expect(Object.entries(set({ a: 1 }, { toString: 4 }))).toEqual([['a', 1], ['toString', 4]]);
+  });
+
   it('can be repeated: the same diff changes nothing more', () => {
     fc.assert(fc.property(generatedEdit(), ({ before, after }) => {
       const diff = computeDiff(before, after, { versionField: 'version' });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from '../testing/examples.js';
 import mongoose from 'mongoose';
+import { types } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { bsonText, generatedEdit, generatedImage, generatedValue } from '../testing/generated-documents.js';
+import type { Image } from './diff.js';
 import { byteSize, byteSizeAfter, cloneValue, fieldSize, idKey, InvalidValueError, isLargerThan, isPlainObject, normalizeImage, sameValue } from './bson-values.js';
 
 const { BSON, Binary, DBRef, Decimal128, Double, Int32, Long, ObjectId, Timestamp, UUID } = mongoose.mongo;
@@ -338,6 +340,62 @@ describe('normalizeImage', () => {
     expect(() => normalizeImage(nested(33))).toThrow('deeper than 32 levels');
   });
 
+  describe('beside what it was before', () => {
+    const texts = (image: Image): string => bsonText(image, 'as they are');
+
+    it('makes what it makes alone', () => {
+      fc.assert(fc.property(generatedEdit(), ({ before: given, after }) => {
+        const before = normalizeImage(given);
+        expect(bsonText(normalizeImage(after, before), 'sorted')).toBe(bsonText(normalizeImage(after), 'sorted'));
+      }), { numRuns: 300 });
+    });
+
+    it('changes neither of them, and hands out nothing changeable of the edited one', () => {
+      fc.assert(fc.property(generatedEdit(), ({ before: given, after }) => {
+        const before = normalizeImage(given);
+        const [textBefore, textAfter] = [texts(before), texts(after)];
+        const ours = new Set(changeables(before));
+        const theirs = new Set(changeables(after).filter((part) => !ours.has(part)));
+        const image = normalizeImage(after, before);
+        expect(changeables(image).filter((part) => theirs.has(part))).toEqual([]);
+        expect([texts(before), texts(after)]).toEqual([textBefore, textAfter]);
+      }), { numRuns: 200 });
+    });
+
+    it('is that very object, branch by branch, where nothing changed', () => {
+      fc.assert(fc.property(generatedImage(), generatedImage(), (given, other) => {
+        const before = normalizeImage({ ...given, other });
+        const image = normalizeImage({ ...cloneValue(before), added: 1 }, before);
+        for (const [name, value] of Object.entries(before)) if (isRecordOrList(value) && !holdsCopied(value)) expect(image[name]).toBe(value);
+        if (!holdsCopied(before)) expect(normalizeImage(cloneValue(before), before)).toBe(before);
+      }));
+    });
+
+    const stored: readonly (readonly [string, string])[] = [
+      ['__proto__', '{"a":{"__proto__":{"x":1},"b":1,"c":[1]}}'],
+      ['constructor', '{"a":{"constructor":1,"b":1,"c":[1]}}'],
+      ['prototype', '{"a":{"b":1,"prototype":{},"c":[1]}}'],
+      ['_bsontype', '{"a":{"b":1,"c":[1],"_bsontype":{}}}'],
+    ];
+    it.each(stored)('a stored key %s is refused where the object around it changed', (key, text) => {
+      const before = JSON.parse(text) as { a: Image };
+      const edits: ((a: Image) => unknown)[] = [(a) => (a['b'] = 2), (a) => delete a['b'], (a) => (a['d'] = 1), (a) => (a['c'] = [2])];
+      for (const edit of edits) {
+        const edited = JSON.parse(text) as { a: Image };
+        edit(edited.a);
+        for (const old of [before, undefined]) expect(() => normalizeImage(edited, old)).toThrow(expect.objectContaining({ name: 'InvalidValueError', path: `a.${key}` }));
+      }
+      expect(({} as Image)['x']).toBeUndefined();
+    });
+
+    it.each(stored)('a stored key %s is left alone where nothing around it changed', (key, text) => {
+      const before = JSON.parse(text) as { a: Image };
+      const image = normalizeImage({ ...(JSON.parse(text) as Image), other: 1 }, before) as { a: Image };
+      expect(image.a).toBe(before.a);
+      expect(Object.hasOwn(image.a, key)).toBe(true);
+    });
+  });
+
   it('never changes Object.prototype, whatever the JSON', () => {
     const names = Object.getOwnPropertyNames(Object.prototype).join();
     const key = fc.oneof(fc.constantFrom('__proto__', 'constructor', 'prototype', 'toString'), fc.string());
@@ -352,3 +410,20 @@ describe('normalizeImage', () => {
     }));
   });
 });
+
+/** All objects, arrays, Dates and bytes in a value. */
+function changeables(value: unknown): object[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (isRecordOrList(value)) return [value, ...Object.values(value).flatMap(changeables)];
+  return types.isDate(value) || ArrayBuffer.isView(value) ? [value] : [];
+}
+
+function isRecordOrList(value: unknown): value is object {
+  return Array.isArray(value) || isPlainObject(value);
+}
+
+/** Whether there is anything in it that is copied, changed or not: what BSON has a type of its own for, and what does not equal itself. */
+function holdsCopied(value: unknown): boolean {
+  if (isRecordOrList(value)) return Object.values(value).some(holdsCopied);
+  return Number.isNaN(value) || (typeof value === 'object' && value !== null && !types.isDate(value));
+}

@@ -418,23 +418,20 @@ function normalizeFields(record: PlainObject, trail: Trail, before: PlainObject 
     const old = isOld ? before[key] : undefined;
     if (Array.isArray(value) && isInherited(key)) refuse([...trail, key], 'is an array under a name that every object inherits');
     const normal = normalizeChild(key, value, trail, old);
-    if (copy === undefined && (normal !== old || !isOld)) copy = firstOf(before as PlainObject, record, keys, index);
+    if (copy === undefined && (normal !== old || !isOld)) copy = firstOf(before as PlainObject, record, keys.slice(0, index), trail);
     if (copy === undefined) fields++;
-    else copy[isOld ? key : storableKey(key, trail)] = normal;
+    else copy[storableKey(key, trail)] = normal;
   }
   if (copy === undefined && fields === oldKeys.length) return before as PlainObject;
-  return copy ?? firstOf(before as PlainObject, record, keys, keys.length);
+  return copy ?? firstOf(before as PlainObject, record, keys, trail);
 }
 
 const noKeys: readonly string[] = [];
 
-/** The first fields of a record that are the same in `before`, from there. */
-function firstOf(before: PlainObject, record: PlainObject, keys: readonly string[], count: number): PlainObject {
+/** These fields of a record, which are the same in `before`, from there. */
+function firstOf(before: PlainObject, record: PlainObject, keys: readonly string[], trail: Trail): PlainObject {
   const copy: PlainObject = {};
-  for (let index = 0; index < count; index++) {
-    const key = keys[index] as string;
-    if (record[key] !== undefined) copy[key] = before[key];
-  }
+  for (const key of keys) if (record[key] !== undefined) copy[storableKey(key, trail)] = before[key];
   return copy;
 }
 

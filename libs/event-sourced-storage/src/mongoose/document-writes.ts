@@ -77,7 +77,6 @@ function stored(image: Image, versionField: string): Image {
   return { ...image, [versionField]: storedVersion(image[versionField] as number) };
 }
 
-
 /** A copy with one field more; written out, because to add a field to a spread object costs a microsecond (Node 20). */
 function withField(fields: Readonly<Record<string, unknown>>, name: string, value: unknown): Record<string, unknown> {
   const copy: Record<string, unknown> = {};

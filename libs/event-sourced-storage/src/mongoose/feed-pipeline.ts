@@ -38,8 +38,9 @@ function changesOf(eventsCollections: readonly string[], documents: readonly Wat
 
 /**
  * A write of the storage is part of a transaction and, but for a delete, sets the version to a number from 1 on: those stay on the server,
- * so that a commit sends one change and not two. The deletes pass, and are compared with their events here. Computed, because a filter on
- * `txnNumber` itself is answered from the oplog, where retryable writes have one too (seen with 6.0.5).
+ * so that a commit sends one change and not two. Deletes and replacements pass, and are compared with their events here: the storage replaces
+ * a document only to repair it, others do with a number that they have read. Computed, because a filter on `txnNumber` itself is answered
+ * from the oplog, where retryable writes have one too (seen with 6.0.5).
  */
 function isRecorded(documents: readonly WatchedDocuments[]): object {
   let version: unknown = 0; // of an event, or of the end of a collection
@@ -47,5 +48,5 @@ function isRecorded(documents: readonly WatchedDocuments[]): object {
     const changed = { $ifNull: [`$fullDocument.${versionField}`, `$updateDescription.updatedFields.${versionField}`, 0] };
     version = { $cond: [{ $eq: ['$ns.coll', { $literal: collection }] }, changed, version] };
   }
-  return { $and: [{ $ne: [{ $type: '$txnNumber' }, 'missing'] }, { $ne: ['$operationType', 'delete'] }, { $isNumber: version }, { $gte: [version, 1] }] };
+  return { $and: [{ $ne: [{ $type: '$txnNumber' }, 'missing'] }, { $not: { $in: ['$operationType', ['delete', 'replace']] } }, { $isNumber: version }, { $gte: [version, 1] }] };
 }

@@ -7,7 +7,7 @@ import { MongooseChangeFeed } from './mongoose-change-feed.js';
 import { rawCollection } from './raw-collection.js';
 import { majorityTransaction } from './transaction-options.js';
 
-const { Binary, Decimal128, Long, ObjectId } = mongoose.mongo;
+const { Binary, BSONRegExp, Decimal128, Long, ObjectId } = mongoose.mongo;
 const names = ['games_events', 'players_events'] as const;
 
 interface MongoFixture extends ChangeFeedFixture {
@@ -243,6 +243,44 @@ describe('MongooseChangeFeed', () => {
       expect([feed.status().restarts, interruptions(), fixture.warnings]).toEqual([restarts, [], []]);
     });
 
+    // of the server, and none of JavaScript
+    const unreadable = { set: { pattern: new BSONRegExp('(?i)a') }, unset: [] };
+
+    it.each([
+      ['at the first opening', 0],
+      ['later', 1],
+    ])('one that the driver cannot read interrupts nobody, %s: its event is told without', async (_, reopenings) => {
+      const { feed } = fixture;
+      await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      await plant(2, 'update', { diff: small });
+      await until(() => seen().includes(2));
+      if (reopenings > 0) await feed.subscribe(names[1], () => undefined).ready;
+      await plant(3, 'update', { diff: unreadable });
+      await plant(4, 'update', { diff: small });
+      await until(() => seen().includes(4));
+      expect(seen()).toEqual([2, 3, 4]);
+      expect(told().slice(0, 2)).toEqual([[2, small], [3, undefined]]);
+      expect([interruptions(), feed.status().interruptions]).toEqual([[], 0]);
+      expect(fixture.warnings).toEqual([expect.stringContaining('(?i)a')]);
+    });
+
+    it('after one that the driver cannot read, the next opening brings them again', async () => {
+      const { feed } = fixture;
+      await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
+      await plant(2, 'update', { diff: unreadable });
+      await until(() => seen().includes(2));
+      await feed.subscribe(names[1], () => undefined).ready;
+      await plant(3, 'update', { diff: small });
+      await until(() => seen().includes(3));
+      expect(told()).toEqual([[2, undefined], [3, small]]);
+      await plant(4, 'update', { diff: unreadable }); // and is careful again
+      await plant(5, 'update', { diff: unreadable });
+      await plant(6, 'create', {});
+      await until(() => seen().includes(6));
+      expect(seen()).toEqual([2, 3, 4, 5, 6]);
+      expect([interruptions(), feed.status().interruptions]).toEqual([[], 0]);
+    });
+
     it('who goes on from a position is told the keys only', async () => {
       const { feed } = fixture;
       await feed.subscribe(names[0], (notice) => notices.push(notice)).ready;
@@ -291,16 +329,20 @@ describe('MongooseChangeFeed', () => {
       await write(1, (session) => games().insertOne({ _id: recorded, version: 1 }, { session }));
       await write(2, (session) => games().updateOne({ _id: recorded }, { $set: { version: 2, gold: 1 } }, { session }));
       await write(3, (session) => games().deleteOne({ _id: recorded }, { session }));
+      await write(4, (session) => games().insertOne({ _id: recorded, version: 4 }, { session }));
+      await write(5, (session) => games().replaceOne({ _id: recorded }, { gold: 2, version: 5 }, { session }));
       const foreign = fixture.newId() as mongoose.mongo.ObjectId;
       await games().insertOne({ _id: foreign, version: 1 });
       await games().updateOne({ _id: foreign }, { $set: { gold: 2 } });
       await games().updateOne({ _id: foreign }, { $set: { gold: 3, version: 2 } });
       await games().replaceOne({ _id: foreign }, { gold: 4 });
       await inTransaction(fixture.connection, async (session) => void (await games().updateOne({ _id: foreign }, { $set: { gold: 5 } }, { session })));
+      // the whole document, as a read brought it, with its number
+      await inTransaction(fixture.connection, async (session) => void (await games().replaceOne({ _id: foreign }, { gold: 6, version: 2 }, { session })));
       await inTransaction(fixture.connection, async (session) => void (await games().deleteOne({ _id: foreign }, { session })));
       await until(() => changes.some(({ operation }) => operation === 'delete'));
       expect(changes.map(({ documentId, operation }) => [String(documentId), operation])).toEqual(
-        ['insert', 'update', 'update', 'replace', 'update', 'delete'].map((operation) => [foreign.toHexString(), operation]),
+        ['insert', 'update', 'update', 'replace', 'update', 'replace', 'delete'].map((operation) => [foreign.toHexString(), operation]),
       );
     });
 

@@ -187,16 +187,16 @@ export class MongooseChangeFeed extends ChangeFeed {
 
   private stream(own: readonly string[], handler: ConstructorParameters<typeof SupervisedStream>[0]['handler'], after?: ResumeToken): SupervisedStream {
     const { now, random } = this.parts;
-    const pipeline = (): object[] => (own.length > 0 ? feedPipeline(own, []) : this.sharedPipeline());
+    const pipeline = (isCareful: boolean): object[] => (own.length > 0 ? feedPipeline(own, []) : this.sharedPipeline(!isCareful));
     const positionFor = (token: ResumeToken): ResumeToken => (own.length > 0 ? token : this.sharedPosition(token));
     const stream = new SupervisedStream({ connection: this.connection, pipeline, positionFor, handler, after, now, random });
     this.streams.add(stream);
     return stream;
   }
 
-  private sharedPipeline(): object[] {
+  private sharedPipeline(withDiffs: boolean): object[] {
     this.leftOut = this.sessionsToLeaveOut();
-    return feedPipeline([...this.collections], [...this.documents.values()], this.leftOut, true);
+    return feedPipeline([...this.collections], [...this.documents.values()], this.leftOut, withDiffs);
   }
 
   // ---- what the shared stream brings

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from '../errors/invalid-argument.error.js';
 import { GatheredReads } from '../read/gathered-reads.js';
 import { MongooseDocumentReader } from './mongoose-document-reader.js';
 
-const { Decimal128, Long, ObjectId } = mongoose.mongo;
+const { BSONRegExp, Decimal128, Long, ObjectId } = mongoose.mongo;
 const uri = process.env['TEST_MONGODB_URI'] ?? '';
 const dbName = `test_${process.env['JEST_WORKER_ID']}_document_reader`;
 
@@ -55,6 +55,19 @@ describe('MongooseDocumentReader', () => {
     sent.length = 0;
     expect(await Promise.all([reads.read(Decimal128.fromString('0.5')), reads.read(id), reads.read(0.5)])).toEqual([half, stored, half]);
     expect(sent).toHaveLength(2); // together, and the other spelling by itself
+  });
+
+  it('a stored document that the driver cannot read fails who asked for it, and nobody who asked at the same time', async () => {
+    const [good, bad] = [{ _id: new ObjectId(), n: -2 }, { _id: new ObjectId(), pattern: new BSONRegExp('(?i)a') }]; // of the server, and none of JavaScript
+    await connection.db?.collection('d').insertMany([good, bad]);
+    const reads = new GatheredReads(reader);
+    const gone = new ObjectId();
+    sent.length = 0;
+    const [ofGood, ofBad, ofStored, ofGone] = await Promise.allSettled([good._id, bad._id, id, gone].map((each) => reads.read(each)));
+    expect([ofGood, ofStored, ofGone]).toEqual([good, stored, null].map((value) => ({ status: 'fulfilled', value })));
+    expect(ofBad).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('(?i)a') } });
+    expect(sent).toHaveLength(5); // together, and then each by itself
+    await connection.db?.collection('d').deleteOne({ _id: bad._id });
   });
 
   it('reads alike whatever the application set for its client', async () => {

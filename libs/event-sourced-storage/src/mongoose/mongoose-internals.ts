@@ -26,6 +26,12 @@ export interface PathType {
   readonly schema?: SchemaShape;
   readonly Constructor?: { readonly discriminators?: object };
   readonly defaultValue?: unknown;
+  readonly requiredValidator?: unknown;
+  readonly minValidator?: unknown;
+  readonly maxValidator?: unknown;
+  readonly minlengthValidator?: unknown;
+  readonly maxlengthValidator?: unknown;
+  readonly enumValidator?: unknown;
   cast(value: unknown): unknown;
   /** Runs the setters, then casts. `scope` is their `this`. */
   applySetters(value: unknown, scope: unknown, init: boolean, prior?: unknown): unknown;

@@ -216,6 +216,144 @@ describe('setters and validators', () => {
   });
 });
 
+describe('rules of the application under a name that Mongoose uses itself', () => {
+  /** Everything that nobody waited for, until all that was begun is over. */
+  async function unhandledDuring(work: () => Promise<unknown>): Promise<unknown[]> {
+    const seen: unknown[] = [];
+    const note = (reason: unknown): void => void seen.push(reason);
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', note);
+    try {
+      await work();
+      for (let turn = 0; turn < 3; turn++) await new Promise((resume) => setImmediate(resume));
+    } finally {
+      process.off('unhandledRejection', note);
+      for (const other of others) process.on('unhandledRejection', other);
+    }
+    return seen;
+  }
+  const later = async <V>(value: V): Promise<V> => {
+    await new Promise((resume) => setImmediate(resume));
+    return value;
+  };
+
+  it.each(['required', 'min', 'max', 'minlength', 'maxlength', 'enum', 'regexp', 'user defined'])('%s: are waited for', async (type) => {
+    const runs: unknown[] = [];
+    const caster = casterOf({ n: { type: Number, validate: { type, validator: (value: unknown) => later(value !== 7 && (runs.push(value), true)) } } });
+    expect(Object.keys(await problems(caster, { n: 1 }, set({ n: 7 })))).toEqual(['n']);
+    expect((await change(caster, { n: 1 }, set({ n: 8 }))).diff).toEqual({ set: { n: 8 }, unset: [] });
+    expect(runs).toEqual([8]); // once
+  });
+
+  it.each<[string, () => unknown]>([
+    ['answers no later', () => later(false)],
+    ['rejects', () => Promise.reject(new Error('the rule has failed'))],
+    ['rejects later', () => later(undefined).then(() => Promise.reject(new Error('the rule has failed')))],
+    ['throws', () => { throw new Error('the rule has failed'); }],
+    ['answers no', () => false],
+  ])('one that %s refuses the edit, and nothing is left behind', async (_, validator) => {
+    const caster = casterOf({ n: { type: Number, validate: { type: 'enum', validator: validator as never } }, m: { type: Number, validate: { type: 'min', validator: validator as never } } });
+    const unhandled = await unhandledDuring(async () => {
+      expect(Object.keys(await problems(caster, { n: 1, m: 1 }, set({ n: 2, m: 2 }))).toSorted()).toEqual(['m', 'n']);
+    });
+    expect(unhandled).toEqual([]);
+  });
+
+  it('one with propsParameter is given what Mongoose gives', async () => {
+    const given: unknown[] = [];
+    const validator = (value: unknown, props: { path?: unknown } | undefined): boolean => {
+      given.push([value, props?.path]);
+      return true;
+    };
+    const caster = casterOf({ n: { type: Number, validate: { type: 'enum', propsParameter: true, validator: validator as never } } });
+    await change(caster, { n: 1 }, set({ n: 2 }));
+    expect(given).toEqual([[2, 'n']]);
+  });
+
+  it('a rule beside rules that Mongoose brought along runs as well', async () => {
+    const caster = casterOf({ text: { type: String, enum: ['a', 'b', 'c'], maxlength: 1, validate: { type: 'enum', validator: (value: string) => later(value !== 'c') } } });
+    expect((await change(caster, { text: 'a' }, set({ text: 'b' }))).diff).toEqual({ set: { text: 'b' }, unset: [] });
+    expect(Object.keys(await problems(caster, { text: 'a' }, set({ text: 'c' })))).toEqual(['text']);
+    expect(Object.keys(await problems(caster, { text: 'a' }, set({ text: 'x' })))).toEqual(['text']);
+  });
+});
+
+describe('the rules that Mongoose brings along say what they say there', () => {
+  const isStrict = function (this: Image): boolean {
+    return this['mode'] === 'strict';
+  };
+  const model = modelOf({
+    mode: String,
+    needed: { type: String, required: true },
+    told: { type: Number, required: [true, 'say {PATH}'] },
+    perhaps: { type: String, required: isStrict },
+    few: { type: Number, min: 1, max: [9, '{VALUE} is more than {MAX}'] },
+    some: { type: Number, enum: [1, 2, 3] },
+    any: { type: Number, enum: { values: [1, 2], message: 'not {VALUE}' } },
+    short: { type: String, minlength: 2, maxlength: 4 },
+    word: { type: String, enum: ['a', 'b'], lowercase: true },
+    like: { type: String, match: /^a+$/ },
+    day: { type: Date, min: new Date(1_000), max: new Date(9_000) },
+    sub: new Schema({ few: { type: Number, min: 1, required: true } }, { _id: false }),
+  });
+  const caster = new SchemaCaster(model, 'things', 'version');
+  const stored: Image = { mode: 'loose', needed: 'x', told: 1, perhaps: 'x', few: 5, some: 1, any: 1, short: 'abc', word: 'a', like: 'a', day: new Date(5_000), sub: { few: 5 } };
+  const values: Readonly<Record<string, readonly unknown[]>> = {
+    needed: [undefined, null, '', 'y'],
+    told: [undefined, null, 0, 2],
+    perhaps: [undefined, null, '', 'y'],
+    few: [undefined, null, 0, 1, 9, 10, -1, 0.5],
+    some: [undefined, null, 2, 4, 0],
+    any: [undefined, null, 2, 3],
+    short: [undefined, null, '', 'a', 'ab', 'abcd', 'abcde'],
+    word: [undefined, null, 'B', 'c', ''],
+    like: [undefined, null, 'aaa', 'b', ''],
+    day: [undefined, null, new Date(1_000), new Date(999), new Date(9_000), new Date(9_001)],
+    'sub.few': [undefined, null, 1, 0],
+  };
+
+  /** What a Mongoose document says of the same edit. */
+  async function mongooseSays(before: Image, edited: Image, path: string): Promise<Record<string, string>> {
+    const document = liveModel(model).hydrate(cloneValue(before));
+    document.$set(path, valueOf(edited, path), undefined, { overwriteImmutable: false });
+    try {
+      await document.validate({ middleware: false });
+      return {};
+    } catch (error) {
+      const { errors } = error as { readonly errors: Record<string, Error> };
+      // the subdocument that an error is in is told as well
+      return Object.fromEntries(Object.entries(errors).filter(([each]) => each === path).map(([each, { message }]) => [each, message]));
+    }
+  }
+  const valueOf = (image: Image, path: string): unknown => path.split('.').reduce<unknown>((value, key) => (value as Image)[key], image);
+
+  it.each(Object.keys(values))('on %s', async (path) => {
+    for (const mode of ['loose', 'strict']) {
+      for (const value of values[path] ?? []) {
+        const before: Image = { _id: id, version: 1, ...cloneValue(stored), mode };
+        const edited = cloneValue(before);
+        const [parent, name] = path.includes('.') ? [at(edited, 'sub'), 'few'] : [edited, path];
+        if (value === undefined) delete parent[name];
+        else parent[name] = value;
+        const expected = await mongooseSays(before, edited, path);
+        const found = await Promise.resolve(caster.castChanges(before, edited, computeDiff(before, edited, { versionField: 'version' }), now)).then(
+          () => ({}),
+          (error: unknown) => (error instanceof DocumentValidationError ? error.problems : { error: String(error) }),
+        );
+        expect([mode, value, found]).toEqual([mode, value, expected]);
+      }
+    }
+  });
+
+  it('and hold up nobody: an edit that keeps them needs no promise', () => {
+    const before: Image = { _id: id, version: 1, ...stored };
+    for (const [path, value] of [['needed', 'y'], ['told', 2], ['perhaps', 'y'], ['few', 2], ['some', 2], ['short', 'ab'], ['word', 'b'], ['day', new Date(2_000)]] as const) {
+      const edited = { ...before, [path]: value };
+      expect([path, caster.castChanges(before, edited, { set: { [path]: value }, unset: [] }, now)]).toEqual([path, { ...before, [path]: value }]);
+    }
+  });
+});
+
 describe('strict', () => {
   it('drops paths that the schema does not know', async () => {
     const caster = casterOf({ known: Number, inner: { known: Number }, sub: new Schema({ known: Number }, { _id: false }) });
@@ -478,6 +616,12 @@ describe('aliases and virtuals', () => {
     expect((await change(caster, { n: 'a' }, set({ name: ' b ' }))).diff).toEqual({ set: { n: 'b' }, unset: [] });
     expect((await change(caster, { inner: { x: 1 } }, (document) => void (at(document, 'inner')['width'] = '7'))).diff).toEqual({ set: { 'inner.x': 7 }, unset: [] });
     expect(await caster.castNew(id, { name: 'c' }, now)).toEqual({ _id: id, n: 'c' });
+  });
+
+  it('an alias whose real path leads through null makes the object, or is refused in public', async () => {
+    const nested = casterOf({ n: Number, a: { b: { type: String, alias: 'z', maxlength: 5 } } });
+    for (const given of ['x', 5]) expect((await change(nested, { n: 1, a: null }, set({ z: given }))).diff).toEqual({ set: { a: { b: String(given) } }, unset: [] });
+    expect(Object.keys(await problems(nested, { n: 1, a: null }, set({ z: 'too long' })))).toEqual(['a.b']);
   });
 
   it('a virtual sets what its setter sets', async () => {

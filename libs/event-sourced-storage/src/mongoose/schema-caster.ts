@@ -96,8 +96,8 @@ export class SchemaCaster extends DocumentCaster {
     const image = (): Image => applyStamped(before, diffOf(cast), facts, cast, now);
     const judged = cast.filter(({ target, value }) => needsValidation(target, value));
     if (judged.length === 0) return image();
-    // validators see the edited document with the values as they will be stored
-    const document = applyDiff(edited, diffOf(cast));
+    const document = withValues(edited, diffOf(cast));
+    if (document === undefined) return byDocument();
     const verdicts = judged.map(({ target, value }) => keepsRules(target, value, document));
     if (verdicts.every((verdict) => verdict === true)) return image();
     if (verdicts.includes(false)) return byDocument();
@@ -192,6 +192,15 @@ function castValues(edits: readonly PathEdit[], before: Image, edited: Image): r
       if (!sameValue(stored, prior)) cast.push({ target, value: stored });
     }
     return cast;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The document that validators see: as edited, with the values as they will be stored. `undefined`: one of them has no place in it. */
+function withValues(edited: Image, cast: DiffPaths): Image | undefined {
+  try {
+    return applyDiff(edited, cast);
   } catch {
     return undefined;
   }

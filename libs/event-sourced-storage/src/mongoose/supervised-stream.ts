@@ -1,6 +1,6 @@
 import type { Connection, mongo } from 'mongoose';
 import type { FeedStatus, ResumeToken } from '../watch/change-feed.js';
-import { isUnavailable } from './driver-errors.js';
+import { codeOf, isUnavailable } from './driver-errors.js';
 import { databaseOf, driverDefaults } from './raw-collection.js';
 
 /** How long the server keeps an empty answer back, in ms: how often a quiet stream gives a fresh position. */
@@ -45,8 +45,11 @@ export interface StreamHandler {
 /** What a stream is made for. */
 export interface StreamSettings {
   readonly connection: Connection;
-  /** Asked at each opening: what is listened to may have grown. */
-  readonly pipeline: () => object[];
+  /**
+   * Asked at each opening: what is listened to may have grown.
+   * @param isCareful the stream broke at something that the driver could not read: nothing may travel but what it can
+   */
+  readonly pipeline: (isCareful: boolean) => object[];
   readonly handler: StreamHandler;
   readonly after?: ResumeToken;
   /** Where to go on instead of at this token; left out: there. */
@@ -69,6 +72,8 @@ export class SupervisedStream {
   private run = 0;
   private isLive = false;
   private fruitless = 0;
+  /** Something in the way could not be read; the openings leave it out until the stream has passed it. */
+  private isCareful = false;
   private pauseMs = firstPauseMs;
   private watchdog: NodeJS.Timeout | undefined;
   private pause: NodeJS.Timeout | undefined;
@@ -178,7 +183,7 @@ export class SupervisedStream {
 
   private watch(): Stream {
     const { connection, pipeline, positionFor = same } = this.settings;
-    const stages = pipeline();
+    const stages = pipeline(this.isCareful);
     const token = positionFor(this.token);
     // the application's read preference does not count: a secondary may be as far behind as it likes
     const database = connection.getClient().db(databaseOf(connection).databaseName, { readPreference: 'primary' });
@@ -195,19 +200,23 @@ export class SupervisedStream {
   }
 
   private quiet(token: ResumeToken): void {
-    this.fruitless = 0;
-    this.token = token;
+    this.passed(token);
     this.settings.handler.onQuiet(token);
   }
 
   /** @returns whether the stream is over by this change */
   private took(change: StreamedChange): boolean {
-    this.token = change._id;
-    this.fruitless = 0;
+    this.passed(change._id);
     this.settings.handler.onChange(change);
     const isOver = change.operationType === 'invalidate';
     if (isOver) this.restart();
     return isOver;
+  }
+
+  private passed(token: ResumeToken): void {
+    this.token = token;
+    this.fruitless = 0;
+    this.isCareful = false;
   }
 
   private nowLive(): void {
@@ -224,7 +233,11 @@ export class SupervisedStream {
   private failed(error: unknown, wasOpen: boolean, openedAt: ResumeToken): void {
     const { handler, random } = this.settings;
     const reason = error instanceof Error ? error.message : String(error);
-    const isPosition = openedAt !== undefined && !isUnavailable(error) && !(wasOpen && ++this.fruitless < mostFruitless);
+    const isOutage = isUnavailable(error);
+    // what the server refuses has a number; the rest may read well without what can be left out
+    const mayReadWell = !isOutage && typeof codeOf(error) !== 'number' && !this.isCareful;
+    this.isCareful ||= mayReadWell;
+    const isPosition = openedAt !== undefined && !isOutage && !mayReadWell && !(wasOpen && ++this.fruitless < mostFruitless);
     this.isLive = false;
     this.abandon();
     if (isPosition) {
@@ -233,7 +246,7 @@ export class SupervisedStream {
       this.interruptions++;
       this.loss = reason;
       handler.onInterrupted(reason);
-    } else if (!isUnavailable(error)) {
+    } else if (!isOutage) {
       handler.onWarning(`The change stream broke and is opened again: ${reason}`);
     }
     this.hasTried();

@@ -7,10 +7,6 @@ import { DocumentCreatedEvent, DocumentDeletedEvent, DocumentUpdatedEvent } from
 /** What publishing needs of an event bus: `@nestjs/cqrs`' has it. */
 export interface PublishingBus {
   publish(event: object): unknown;
-  /** What handlers and sagas subscribe to. */
-  readonly subject$?: { readonly observed: boolean };
-  /** The application may have put in its own. */
-  readonly publisher?: { readonly subject$?: unknown } | undefined;
 }
 
 /** Turns a commit into an event on the application's bus. What a handler throws never reaches the writer. */
@@ -28,7 +24,7 @@ export class EventPublisher extends AfterCommit {
   override notify(committed: CommittedChange): void {
     try {
       const bus = this.bus();
-      if (bus === undefined || nobodyListens(bus)) return;
+      if (bus === undefined) return;
       const published = bus.publish(this.eventFor(committed));
       // a publisher of the application may be asynchronous
       if (isThenable(published)) void Promise.resolve(published).catch((error: unknown) => this.report(committed, error));
@@ -54,9 +50,4 @@ export class EventPublisher extends AfterCommit {
     const reason = error instanceof Error ? error.message : String(error);
     this.warn(`${this.collection}/${String(event.documentId)}@${event.serverSeq} was committed, but publishing its event failed: ${reason}`);
   }
-}
-
-/** Whether the bus only passes on to handlers, and there are none: a copy of the document would be for nobody. */
-function nobodyListens({ subject$, publisher }: PublishingBus): boolean {
-  return subject$ !== undefined && !subject$.observed && publisher?.subject$ === subject$;
 }

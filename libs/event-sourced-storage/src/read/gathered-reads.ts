@@ -11,8 +11,8 @@ type Level = NonNullable<DocumentReadOptions['level']>;
 /** Who waits for one document. */
 interface Asked {
   readonly id: DocumentId;
+  readonly key: string;
   readonly found: (image: Image | null | Promise<Image | null>) => void;
-  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -29,7 +29,7 @@ export class GatheredReads extends DocumentReader {
   override read(id: DocumentId, options: DocumentReadOptions = {}): Promise<Image | null> {
     const { session, signal, level = 'majority' } = options;
     if (session !== undefined || signal !== undefined || level === 'linearizable') return this.reader.read(id, options);
-    return new Promise((found, failed) => this.ask(level, { id, found, failed }));
+    return new Promise((found) => this.ask(level, { id, key: idKey(id), found }));
   }
 
   override readEach(ids: readonly DocumentId[], options?: DocumentReadOptions): Promise<Image[]> {
@@ -56,18 +56,30 @@ export class GatheredReads extends DocumentReader {
   }
 
   private async readSome(asked: readonly Asked[], options: { readonly level: Level }): Promise<void> {
-    try {
-      const images = asked.length === 1 ? new Map<string, Image>() : await this.byKey(asked, options);
-      // one that was not found is asked for by itself: two spellings of an id may be one to the server
-      for (const { id, found } of asked) found(images.get(idKey(id)) ?? this.reader.read(id, options));
-    } catch (error) {
-      for (const { failed } of asked) failed(error);
+    const images = asked.length === 1 ? undefined : await this.byKey(asked, options);
+    for (const { id, key, found } of asked) {
+      const isKnown = images !== undefined && (images.has(key) || !hasSpellings(key));
+      found(isKnown ? (images.get(key) ?? null) : this.alone(id, options));
     }
   }
 
-  private async byKey(asked: readonly Asked[], options: DocumentReadOptions): Promise<Map<string, Image>> {
-    const ids = new Map(asked.map(({ id }) => [idKey(id), id]));
-    const images = await this.reader.readEach([...ids.values()], options);
-    return new Map(images.map((image) => [idKey(image['_id'] as DocumentId), image]));
+  private async alone(id: DocumentId, options: DocumentReadOptions): Promise<Image | null> {
+    return this.reader.read(id, options);
   }
+
+  /** `undefined`: the command failed. It may be due to one of them: each is to be read by itself. */
+  private async byKey(asked: readonly Asked[], options: DocumentReadOptions): Promise<Map<string, Image> | undefined> {
+    const ids = new Map(asked.map(({ id, key }) => [key, id]));
+    try {
+      const images = await this.reader.readEach([...ids.values()], options);
+      return new Map(images.map((image) => [idKey(image['_id'] as DocumentId), image]));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Numbers of different types may be one id to the server and not by their text. */
+function hasSpellings(key: string): boolean {
+  return key.startsWith('n:');
 }

@@ -104,10 +104,10 @@ describe('ReadPath', () => {
       expect((await path.cached(key))?.bytes).toBe(byteSize(second));
     });
 
-    it('and a copy that was never measured stays so', async () => {
+    it('and a copy that was never measured is measured, for all that follow', async () => {
       await find();
       path.follow(key, 2, diff);
-      expect(await path.cached(key)).toMatchObject({ version: 2, bytes: undefined });
+      expect(await path.cached(key)).toMatchObject({ version: 2, bytes: byteSize(second) });
     });
   });
 
@@ -193,5 +193,82 @@ describe('ReadPath', () => {
     expect(await path.cached(key)).toBeUndefined();
     await find();
     expect((await path.cached(key))?.image).toMatchObject({ name: 'Bo', version: 1 });
+  });
+
+  describe('of a document that was changed around the storage', () => {
+    /** The number stays. */
+    const changedBehind: Image = { ...first, name: 'Bo' };
+    const distrust = (): void => {
+      database.setDocument(key, changedBehind);
+      void path.distrust(key);
+    };
+
+    it('answers with no copy, for reads and writes alike', async () => {
+      void path.committed(key, 1, now, first);
+      distrust();
+      expect(await path.cached(key)).toBeUndefined();
+      expect(await path.base(key)).toBeUndefined();
+      expect(await path.exactly(key, 1)).toBeUndefined();
+      expect(await find()).toEqual(changedBehind);
+    });
+
+    it('follows nothing until it is read, and from then on what was read', async () => {
+      await find();
+      distrust();
+      expect(path.follow(key, 2, diff)).toBe(false);
+      await find();
+      expect(path.follow(key, 2, diff)).toBe(true);
+      expect((await path.cached(key))?.image).toEqual({ ...second, name: 'Bo' });
+    });
+
+    it('does not remember what was being read, and does remember what is read later', async () => {
+      let letGo = (): void => undefined;
+      reader.held = new Promise((resolve) => (letGo = resolve));
+      const reading = [find(), path.find(id, key, { fresh: true })];
+      await Promise.resolve();
+      distrust();
+      reader.held = undefined;
+      const later = path.find(id, key, { fresh: true });
+      expect(await later).toEqual(changedBehind);
+      letGo();
+      expect(await Promise.all(reading)).toEqual([first, first]);
+      expect((await path.cached(key))?.image).toEqual(changedBehind);
+    });
+
+    it('does not remember the commit of a write that had its base before, however often it was read since', async () => {
+      await find();
+      await path.base(key);
+      distrust();
+      await find();
+      void path.committed(key, 2, now, second);
+      expect(await path.base(key)).toBeUndefined();
+      expect(await path.cached(key)).toBeUndefined();
+      expect(path.knownVersion(key)).toBe(2);
+    });
+
+    it('nor those of the writes that were decided on top of it', async () => {
+      await path.base(key);
+      distrust();
+      for (let version = 2; version <= 4; version++) {
+        void path.committed(key, version, now, { ...first, version });
+        expect(await path.cached(key)).toBeUndefined();
+      }
+    });
+
+    it('remembers the commit of a write that asked for its base later', async () => {
+      await find();
+      distrust();
+      expect(await path.base(key)).toBeUndefined(); // so that the write reads the document
+      void path.committed(key, 2, now, { ...changedBehind, version: 2 });
+      expect(await path.cached(key)).toMatchObject({ version: 2, image: { name: 'Bo' } });
+    });
+
+    it('says nothing about other documents', async () => {
+      await find();
+      void path.distrust(idKey('somebody else'));
+      expect(await path.cached(key)).toMatchObject({ version: 1, image: first });
+      void path.committed(key, 2, now, second);
+      expect(await path.cached(key)).toMatchObject({ version: 2, image: second });
+    });
   });
 });

@@ -1,5 +1,6 @@
+import { LRUCache } from 'lru-cache';
 import { applyDiff } from '../model/apply-diff.js';
-import { byteSizeAfter, cloneValue } from '../model/bson-values.js';
+import { byteSize, byteSizeAfter, cloneValue } from '../model/bson-values.js';
 import type { DiffPaths, Image } from '../model/diff.js';
 import type { DocumentId } from '../model/document-id.js';
 import type { MaybePromise } from '../model/promises.js';
@@ -7,6 +8,11 @@ import type { CachedDocument, DocumentCache } from './document-cache.js';
 import type { DocumentReader, DocumentReadOptions } from './document-reader.js';
 import { versionOf } from './document-state.js';
 import type { KnownVersion, KnownVersions } from './known-versions.js';
+
+/** Documents remembered as changed around the storage; beyond it the oldest count as known again. */
+const mostDistrusted = 10_000;
+/** `max` would reserve room for all of them at once. */
+const one = (): number => 1;
 
 /** One document, from the cache when that is good enough, else from the database: once for all who ask at the same time. */
 export class ReadPath {
@@ -17,6 +23,8 @@ export class ReadPath {
   private readonly gone = new Map<string, number>();
   private reads = 0;
   private readonly suspended = new Map<string, number>();
+  /** Documents that somebody changed around the storage since a write last asked for its {@link base}. */
+  private readonly distrusted = new LRUCache<string, true>({ maxSize: mostDistrusted, sizeCalculation: one });
   /** Commits on their way into the cache, for the next write of the same document; gone with the next turn of the event loop. */
   private readonly arriving = new Map<string, CachedDocument>();
   private sweeping: NodeJS.Immediate | undefined;
@@ -52,15 +60,19 @@ export class ReadPath {
     return entry;
   }
 
-  /** As {@link cached}, and also what was committed so lately that the cache may not have it yet: good enough as the base of a write. */
+  /**
+   * As {@link cached}, and also what was committed so lately that the cache may not have it yet: good enough as the base of a write. Asked only
+   * when no earlier write of the document is under way in this process.
+   */
   base(key: string): MaybePromise<CachedDocument | undefined> {
+    this.distrusted.delete(key); // what is found or read from here on knows of the change, and so does what is decided on it
     return this.suspended.has(key) ? undefined : (this.arriving.get(key) ?? this.cached(key));
   }
 
   /** Remembers what was committed; `null` is a delete. */
   committed(key: string, version: number, timestamp: number, image: Image | null, bytes?: number): MaybePromise<void> {
     this.known.raise(key, version, timestamp, image === null);
-    if (image === null || this.suspended.has(key)) return this.forget(key);
+    if (image === null || this.suspended.has(key) || this.distrusted.has(key)) return this.forget(key);
     const entry = { version, timestamp, image, bytes };
     this.arriving.set(key, entry);
     this.sweeping ??= setImmediate(() => {
@@ -94,7 +106,7 @@ export class ReadPath {
     const image = { ...applyDiff(entry.image, diff), [this.versionField]: version };
     this.known.raise(key, version);
     this.arriving.delete(key);
-    const bytes = entry.bytes === undefined ? undefined : byteSizeAfter({ image: entry.image, bytes: entry.bytes }, image);
+    const bytes = byteSizeAfter({ image: entry.image, bytes: entry.bytes ?? byteSize(entry.image) }, image); // measured once, for all that follow
     void this.cache.put(key, { version, timestamp: entry.timestamp, image, bytes, expiresAt: entry.expiresAt });
     return true;
   }
@@ -141,6 +153,15 @@ export class ReadPath {
     // what is being read may be what is to be forgotten: a copy is followed from event to event, so that it would not heal by itself
     if (this.reading.has(key)) this.gone.set(key, this.reads);
     return this.cache.drop(key);
+  }
+
+  /**
+   * Somebody changed the document around the storage. Copies, reads under way and writes that are decided already may not know of it: what
+   * they found is not remembered.
+   */
+  distrust(key: string): MaybePromise<void> {
+    this.distrusted.set(key, true);
+    return this.forget(key);
   }
 
   /** From now on the document is read from the database only, until {@link resume}: a transaction of the caller is changing it. */

@@ -18,7 +18,7 @@ export interface WatchSettings {
 }
 
 /** What listening works with. */
-export interface StorageWatchParts extends Omit<UnrecordedParts, 'mode' | 'forget'> {
+export interface StorageWatchParts extends Omit<UnrecordedParts, 'mode'> {
   readonly feed: ChangeFeed;
   readonly hub: EventHub;
   readonly readPath: ReadPath;
@@ -26,7 +26,6 @@ export interface StorageWatchParts extends Omit<UnrecordedParts, 'mode' | 'forge
   readonly settings: WatchSettings;
   /** Whether documents and all their events are of the same shape: no upcasters. */
   readonly hasOneShape: boolean;
-  readonly forget: UnrecordedParts['forget'];
   readonly states: StateSource;
 }
 

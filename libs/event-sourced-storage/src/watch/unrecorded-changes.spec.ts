@@ -9,7 +9,7 @@ it('of more documents than can be looked at one by one, every copy is forgotten 
   const changes = new UnrecordedChanges({
     mode: 'warn',
     address: String,
-    forget: (id) => {
+    distrust: (id) => {
       forgotten.add(id);
       return Promise.resolve();
     },
@@ -20,10 +20,10 @@ it('of more documents than can be looked at one by one, every copy is forgotten 
   });
   const hear = (documentId: string): void => changes.hear({ documentId, operation: 'update' });
   for (let index = 0; index <= 10_000; index++) hear(`game${index}`);
-  expect(forgotten).toEqual(new Set(['game0'])); // the others wait to be looked at
+  expect(forgotten.size).toBe(10_001); // at once, though most of them still wait to be looked at
   hear('one too many');
   hear('and another');
-  expect(forgotten).toEqual(new Set(['game0', 'one too many', 'and another']));
+  expect(forgotten.size).toBe(10_003);
   expect(warnings).toEqual([expect.stringContaining('one too many and more were changed around the storage')]);
   const closed = changes.close();
   letGo();

@@ -10,8 +10,8 @@ export type UnrecordedMode = 'warn' | 'record';
 export interface UnrecordedParts {
   readonly mode: UnrecordedMode;
   readonly address: (id: DocumentId) => string;
-  /** Forgets what the cache holds. */
-  readonly forget: (id: DocumentId) => Promise<void>;
+  /** Forgets what the cache holds, and what is on its way there. Never rejects. */
+  readonly distrust: (id: DocumentId) => Promise<void>;
   /** Whether document and history differ, now. */
   readonly differs: (id: DocumentId) => Promise<boolean>;
   /** Records the difference as an event. @returns its number; `undefined` when there was none */
@@ -37,8 +37,8 @@ export class UnrecordedChanges {
   hear({ documentId }: UnrecordedChange): void {
     if (this.closing.signal.aborted) return;
     const key = idKey(documentId);
+    void this.parts.distrust(documentId); // at once: later events would be applied to the old copy
     if (this.waiting.size >= mostWaiting) {
-      void this.parts.forget(documentId); // later events would be applied to the old copy
       if (!this.hasOverflown) this.parts.warn(`${this.parts.address(documentId)} and more were changed around the storage than are looked at one by one: run verifyAll(), then rebuild()`);
       this.hasOverflown = true;
       return;
@@ -67,7 +67,6 @@ export class UnrecordedChanges {
   private async look(key: string, id: DocumentId): Promise<void> {
     const { mode, address, warn, isUnavailable } = this.parts;
     try {
-      await this.parts.forget(id);
       if (mode === 'warn') {
         if (await this.parts.differs(id)) warn(`${address(id)} was changed around the storage: its history does not lead to it. rebuild() makes them fit; onUnrecordedChange: 'record' records such changes`);
         return;

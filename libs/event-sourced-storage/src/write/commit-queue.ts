@@ -214,7 +214,7 @@ export class CommitQueue {
     lane.stage({ task, change, answer, base });
     this.stagedChanges++;
     this.makeReady(lane);
-    if (this.stagedChanges >= this.takeOff.enough) this.fill();
+    if (this.takeOff.hasAll(this.stagedChanges)) this.fill();
   }
 
   private async takeAnswer(lane: Lane, task: WriteTask, base: DocumentState, answer: () => unknown, isOver: () => boolean): Promise<void> {
@@ -308,7 +308,7 @@ export class CommitQueue {
   /** One flight of contended documents at a time, beside the others: what they lose must not hold up those who lose nothing. */
   private async flyOnCall(): Promise<void> {
     this.onCallFlying = true;
-    const called = [...this.onCall].slice(0, this.contention.width);
+    const called = [...this.onCall].slice(0, this.contention.widthFor(this.onCall.size));
     for (const lane of called) this.onCall.delete(lane);
     const lanes = called.filter((lane) => !lane.staging); // one that is being decided already flies with the others
     await this.stageOnCall(lanes);
@@ -370,7 +370,7 @@ export class CommitQueue {
     const answers = this.land(lanes, outcomes);
     this.takeOff.landed(outcomes.flat().length, this.stagedChanges);
     // first the next flight, then the answers: the server works while they are given
-    if (this.stagedChanges >= this.takeOff.enough) this.fill();
+    if (this.takeOff.hasAll(this.stagedChanges)) this.fill();
     this.answer(answers, lanes);
     this.launchSoon();
   }

@@ -9,6 +9,8 @@ const longMemory = 8;
 /** A lost race weighs as much as so many successes. */
 const weight = 3;
 const widest = 500;
+/** Those who wait are through after so many commits, however often they lost: else a process that always loses would fall behind for ever. */
+const mostWaves = 4;
 
 /**
  * Which documents other processes write too, and how many of them should share a commit. Sharing saves commits, but one lost race costs
@@ -18,12 +20,14 @@ export class Contention {
   private readonly levels = new LRUCache<string, number>({ maxSize: capacity, sizeCalculation: one });
   private currentWidth = widest / 10;
 
+  /** Whether it lost more than one race lately: one alone is chance, and a commit apart costs as much as one for all. */
   has(key: string): boolean {
-    return this.levels.has(key);
+    return (this.levels.get(key) ?? 0) > weight;
   }
 
-  get width(): number {
-    return Math.max(1, Math.floor(this.currentWidth));
+  /** How many of those who wait share the next commit. */
+  widthFor(waiting: number): number {
+    return Math.max(1, Math.floor(this.currentWidth), Math.ceil(waiting / mostWaves));
   }
 
   /** A document lost a race. */

@@ -74,15 +74,15 @@ describe('when a flight leaves', () => {
   it('waits for slices that may bring the rest, no longer than they would take for all, and never for nobody', () => {
     const takeOff = new TakeOff(500);
     takeOff.landed(100, 100);
-    expect(takeOff.enough).toBe(200);
+    expect([takeOff.hasAll(199), takeOff.hasAll(200)]).toEqual([false, true]);
     expect(takeOff.waitsForMore(10, 1)).toBe(true);
     expect(takeOff.waitsForMore(200, 1)).toBe(false);
     expect(takeOff.waitsForMore(10, 1 + Math.floor(200 / longestSlice))).toBe(false);
     expect(takeOff.waitsForMore(10, 0)).toBe(false);
     takeOff.landed(0, 0);
-    expect(takeOff.enough).toBe(1);
+    expect([takeOff.hasAll(0), takeOff.hasAll(1)]).toEqual([false, true]);
     takeOff.landed(2_000, 2_000);
-    expect(takeOff.enough).toBe(500);
+    expect([takeOff.hasAll(499), takeOff.hasAll(500)]).toEqual([false, true]);
   });
 });
 

@@ -18,13 +18,17 @@ export class TakeOff {
     this.company = Math.max(1, landed + staged);
   }
 
-  /** With so many on board nobody is worth waiting for. */
-  get enough(): number {
+  /** Whether nobody is worth waiting for any more. @param staged changes that wait for a flight */
+  hasAll(staged: number): boolean {
+    return staged >= this.enough;
+  }
+
+  private get enough(): number {
     return Math.min(this.most, this.company < pairsFrom ? this.company : Math.ceil(this.company / 2));
   }
 
   /** Whether the turn ends without a take-off, because a slice that comes at once may bring the rest. @param row slices so far */
   waitsForMore(staged: number, row: number): boolean {
-    return row > 0 && staged < this.enough && row * longestSlice <= this.enough;
+    return row > 0 && !this.hasAll(staged) && row * longestSlice <= this.enough;
   }
 }
